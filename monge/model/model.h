@@ -65,9 +65,14 @@ class Model {
   /// Multiplies the level of the noise in `inputs` by `scale`, which replaces an earlier one. At 1 outputs have the
   /// distribution that was learned; below it they differ less, above it more, at points on which the map was not
   /// trained.
-  /// @throws InputError for a scale outside [0, 4], without a noise_level, and for a smoothing of kind vp whose level
-  ///         would exceed 1. Any map takes 1.
+  /// @throws InputError unless it takes the scale.
   void set_noise_scale(double scale);
+
+  /// Any map takes 1; one with a noise_level takes 0 to most_noise_scale().
+  bool takes_noise_scale(double scale) const;
+
+  /// 4, or less for a smoothing of kind vp, whose level cannot exceed 1; 1 without a noise_level.
+  double most_noise_scale() const;
 
   /// Whether several outputs per input differ.
   bool stochastic() const { return !deterministic && (noise.channels > 0 || smoothing.eps > 0); }

@@ -41,10 +41,8 @@ bool can_be_batched(const Translation& translation) {
   const auto& options = translation.options;
   if (options.steps > 0 || options.size == "residual" || map.item_shape.empty()) return false;
   // session::translate says what is wrong with them.
-  const bool scales_in_batches =
-      map.noise_level() && !translation.inverse && (options.noise_scale <= 1 || !map.smoothing.preserve_variance);
-  const bool noiseless = options.deterministic || options.noise_scale == 0 || !map.stochastic();
-  if ((options.samples > 1 && noiseless) || (options.noise_scale != 1 && !scales_in_batches)) return false;
+  if (options.samples > 1 && (options.noiseless() || !map.stochastic())) return false;
+  if (translation.inverse ? options.noise_scale != 1 : !map.takes_noise_scale(options.noise_scale)) return false;
   if (translation.x.dim() == 2) return !options.t || *options.t == 1;
   const auto item = translation.x.sizes().slice(1);
   if (item.size() != 3 || item[0] != map.item_shape[0]) return false;  // also inputs that carry their noise

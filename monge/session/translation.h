@@ -51,6 +51,8 @@ struct TranslateOptions {
   /// File for the weights of the inputs in an unbalanced problem (model::SampleWeights), in their order: a .npy [N], or
   /// a .csv or .tsv with their names. Empty: none. Images need the size of the training.
   std::filesystem::path weights = "";
+
+  bool noiseless() const { return deterministic || noise_scale == 0; }
 };
 
 /// All ranks have `complete`, `items` and `samples`; the root has the rest, if the translation is complete.

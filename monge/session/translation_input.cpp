@@ -185,9 +185,8 @@ void apply_state_dict_options(const StateDictOptions& options, model::Model& mod
 }
 
 void apply_noise_options(const TranslateOptions& options, model::Model& model) {
-  const bool none = options.deterministic || options.noise_scale == 0;
-  model.deterministic = none;
-  model.set_noise_scale(none ? 1 : options.noise_scale);
+  model.deterministic = options.noiseless();
+  model.set_noise_scale(model.deterministic ? 1 : options.noise_scale);
 }
 
 std::vector<double> times_of(const TranslateOptions& options) {

@@ -226,7 +226,7 @@ void set_aside_newer(const fs::path& parent, int64_t iteration, const std::strin
   for (const auto& folder : list_checkpoints(parent)) {
     const int64_t step = *iteration_of(folder);
     if (step <= iteration) continue;
-    const auto aside = parent / (word + "_" + checkpoint_name(step));
+    const auto aside = parent / aside_name(word, checkpoint_name(step));
     std::error_code ignored;
     remove_tree(aside, ignored);
     rename_entry(folder, aside, ignored);

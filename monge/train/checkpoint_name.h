@@ -14,4 +14,12 @@ inline std::string checkpoint_name(int64_t iteration) {
   return name;
 }
 
+/// The word before the name of a checkpoint that a return from a divergence has set aside.
+inline constexpr const char* kDiverged = "diverged";
+
+/// The name of a checkpoint that was set aside: "damaged_step_000500".
+inline std::string aside_name(const std::string& word, const std::string& checkpoint) {
+  return word + "_" + checkpoint;
+}
+
 }  // namespace monge::train

@@ -10,55 +10,18 @@
 #include <string>
 #include <vector>
 
-// clang-format off
-#include <jpeglib.h>  // needs FILE and size_t declared before it
-// clang-format on
-
 #include "monge/core/error.h"
 #include "monge/data/preparation.h"
 #include "monge/io/decoding_memory.h"
 #include "monge/io/image.h"
+#include "tests/io/odd_images.h"
+#include "tests/support/process_memory.h"
 
 namespace monge::data {
 namespace {
 
 constexpr int64_t kMega = int64_t{1} << 20;
 constexpr int64_t kSide = 2400;
-
-std::string progressive_jpeg(const torch::Tensor& image_HWC) {
-  jpeg_compress_struct jpeg{};
-  jpeg_error_mgr errors{};
-  jpeg.err = jpeg_std_error(&errors);
-  jpeg_create_compress(&jpeg);
-  unsigned char* buffer = nullptr;
-  unsigned long size = 0;
-  jpeg_mem_dest(&jpeg, &buffer, &size);
-  jpeg.image_height = static_cast<JDIMENSION>(image_HWC.size(0));
-  jpeg.image_width = static_cast<JDIMENSION>(image_HWC.size(1));
-  jpeg.input_components = 3;
-  jpeg.in_color_space = JCS_RGB;
-  jpeg_set_defaults(&jpeg);
-  for (int c = 0; c < 3; ++c) jpeg.comp_info[c].h_samp_factor = jpeg.comp_info[c].v_samp_factor = 1;
-  jpeg_simple_progression(&jpeg);
-  jpeg_start_compress(&jpeg, TRUE);
-  while (jpeg.next_scanline < jpeg.image_height) {
-    auto* row = image_HWC.data_ptr<uint8_t>() + jpeg.next_scanline * jpeg.image_width * 3;
-    jpeg_write_scanlines(&jpeg, &row, 1);
-  }
-  jpeg_finish_compress(&jpeg);
-  std::string out(reinterpret_cast<char*>(buffer), size);
-  jpeg_destroy_compress(&jpeg);
-  std::free(buffer);
-  return out;
-}
-
-int64_t process_kib(const std::string& key) {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with(key + ":")) return std::stoll(line.substr(key.size() + 1));
-  }
-  return 0;
-}
 
 /// Decodes an image and prepares it at 64 x 64. @return the largest growth of the resident memory, and what was held.
 std::pair<int64_t, int64_t> peak_and_held(const std::string& bytes, bool sixteen_bits) {
@@ -68,7 +31,7 @@ std::pair<int64_t, int64_t> peak_and_held(const std::string& bytes, bool sixteen
   decoding.view = {};
   ::malloc_trim(0);
   std::ofstream("/proc/self/clear_refs") << 5;  // forgets the peak so far
-  const int64_t before = process_kib("VmRSS");
+  const int64_t before = testing::process_bytes("VmRSS");
   io::ImageNotes notes;
   int64_t held = 0;
   {
@@ -82,7 +45,7 @@ std::pair<int64_t, int64_t> peak_and_held(const std::string& bytes, bool sixteen
       preparation.write(image, reinterpret_cast<uint8_t*>(out.data()), &notes);
     }
   }
-  return {(process_kib("VmHWM") - before) << 10, held};
+  return {testing::process_bytes("VmHWM") - before, held};
 }
 
 TEST(DecodingPeak, IsNoMoreThanWhatIsHeld) {
@@ -114,7 +77,7 @@ TEST(DecodingPeak, IsNoMoreThanWhatIsHeld) {
       {"PNG, RGBA of 16 bits", io::encode_png(image(4, torch::kUInt16)), true},
       {"PNG, RGBA of 16 bits, as 8", io::encode_png(image(4, torch::kUInt16))},
       {"JPEG", io::encode_jpeg(image(3, torch::kUInt8))},
-      {"JPEG, progressive", progressive_jpeg(image(3, torch::kUInt8))},
+      {"JPEG, progressive", testing::progressive_jpeg(image(3, torch::kUInt8))},
       {"WebP", io::encode_webp(image(3, torch::kUInt8), 50)},
       {"WebP, RGBA", io::encode_webp(image(4, torch::kUInt8), 50)},
       {"WebP, lossless", io::encode_webp(image(4, torch::kUInt8), 100)},

@@ -23,6 +23,7 @@
 #include "monge/io/npz.h"
 #include "monge/io/safetensors.h"
 #include "monge/io/text_table.h"
+#include "tests/support/process_memory.h"
 #include "tests/support/support.h"
 
 namespace monge::data {
@@ -153,15 +154,6 @@ void write_hostile_files(const fs::path& folder) {
   write(folder / "shape.safetensors", length + json + std::string(16, '\0'));
 }
 
-/// A line of /proc/self/status, in bytes.
-int64_t process_bytes(const std::string& key) {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with(key + ":")) return std::stoll(line.substr(key.size() + 1)) * 1024;
-  }
-  return 0;
-}
-
 template <class Work>
 void on_all_threads(const Work& work) {
   std::vector<std::jthread> pool;
@@ -185,9 +177,9 @@ TEST(HostileFiles, DISABLED_Child) {
   set_usable_cores(kThreads);
   io::set_decoding_memory(kBound);
   on_all_threads([] { io::decode_image(png_claiming(1), "one.png"); });  // what all threads need once
-  const int64_t before = process_bytes("VmRSS");
+  const int64_t before = testing::process_bytes("VmRSS");
   const auto peak = [&](const char* what) {
-    const int64_t most = process_bytes("VmHWM") - before;
+    const int64_t most = testing::process_bytes("VmHWM") - before;
     std::cout << what << ": " << most / kMega << " MiB above " << before / kMega << " MiB\n";
     EXPECT_LE(most, kBound + kSlack) << what;
   };

@@ -36,8 +36,9 @@ inline std::string raw_png(const std::function<void(png_structp, png_infop)>& se
   return out;
 }
 
-/// A JPEG of four inks, [H, W, 4]; Adobe's marker means that the values are stored inverted.
-inline std::string cmyk_jpeg(const torch::Tensor& inks_HWC, bool adobe) {
+/// A JPEG straight from libjpeg. `setup` sets the colour space, and may change the defaults, which it sets first.
+/// @param values_HWC  uint8, in the order of that space.
+inline std::string raw_jpeg(const std::function<void(jpeg_compress_struct&)>& setup, const torch::Tensor& values_HWC) {
   jpeg_compress_struct jpeg{};
   jpeg_error_mgr errors{};
   jpeg.err = jpeg_std_error(&errors);
@@ -45,16 +46,13 @@ inline std::string cmyk_jpeg(const torch::Tensor& inks_HWC, bool adobe) {
   unsigned char* buffer = nullptr;
   unsigned long size = 0;
   jpeg_mem_dest(&jpeg, &buffer, &size);
-  jpeg.image_height = static_cast<JDIMENSION>(inks_HWC.size(0));
-  jpeg.image_width = static_cast<JDIMENSION>(inks_HWC.size(1));
-  jpeg.input_components = 4;
-  jpeg.in_color_space = JCS_CMYK;
-  jpeg_set_defaults(&jpeg);
-  jpeg_set_quality(&jpeg, 100, TRUE);
-  jpeg.write_Adobe_marker = adobe;
+  jpeg.image_height = static_cast<JDIMENSION>(values_HWC.size(0));
+  jpeg.image_width = static_cast<JDIMENSION>(values_HWC.size(1));
+  jpeg.input_components = static_cast<int>(values_HWC.size(2));
+  setup(jpeg);
   jpeg_start_compress(&jpeg, TRUE);
   while (jpeg.next_scanline < jpeg.image_height) {
-    auto* row = inks_HWC.data_ptr<uint8_t>() + jpeg.next_scanline * jpeg.image_width * 4;
+    auto* row = values_HWC.data_ptr<uint8_t>() + jpeg.next_scanline * jpeg.image_width * values_HWC.size(2);
     jpeg_write_scanlines(&jpeg, &row, 1);
   }
   jpeg_finish_compress(&jpeg);
@@ -62,6 +60,30 @@ inline std::string cmyk_jpeg(const torch::Tensor& inks_HWC, bool adobe) {
   jpeg_destroy_compress(&jpeg);
   std::free(buffer);
   return out;
+}
+
+/// A JPEG of four inks, [H, W, 4]; Adobe's marker means that the values are stored inverted.
+inline std::string cmyk_jpeg(const torch::Tensor& inks_HWC, bool adobe) {
+  return raw_jpeg(
+      [adobe](jpeg_compress_struct& jpeg) {
+        jpeg.in_color_space = JCS_CMYK;
+        jpeg_set_defaults(&jpeg);
+        jpeg_set_quality(&jpeg, 100, TRUE);
+        jpeg.write_Adobe_marker = adobe;
+      },
+      inks_HWC);
+}
+
+/// A progressive JPEG without subsampling, [H, W, 3], whose decoder holds all coefficients.
+inline std::string progressive_jpeg(const torch::Tensor& image_HWC) {
+  return raw_jpeg(
+      [](jpeg_compress_struct& jpeg) {
+        jpeg.in_color_space = JCS_RGB;
+        jpeg_set_defaults(&jpeg);
+        for (int c = 0; c < 3; ++c) jpeg.comp_info[c].h_samp_factor = jpeg.comp_info[c].v_samp_factor = 1;
+        jpeg_simple_progression(&jpeg);
+      },
+      image_HWC);
 }
 
 /// A grey PNG of 16 bits, 2 x 1 pixels.

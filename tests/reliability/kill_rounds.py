@@ -22,19 +22,9 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from safetensors_file import tensors  # noqa: E402
+from tiny_trainings import VECTORS  # noqa: E402
 
-RECIPE = """
-method = "weak"
-[source]
-path = "toy:gaussian"
-[target]
-path = "toy:moons"
-[weak]
-z = 2
-[map]
-width = 16
-[potential]
-width = 16
+SETTINGS = """
 [train]
 iterations = 1000000
 threads = 1
@@ -56,7 +46,7 @@ class Rounds:
         self.options, self.folder, self.random = options, folder, random.Random(options.seed)
         self.run = folder / "run"
         self.program = [str(pathlib.Path(options.program).resolve())]
-        (folder / "tiny.toml").write_text(RECIPE)
+        (folder / "tiny.toml").write_text(VECTORS + SETTINGS)
         # 3: stopped with a checkpoint. SIGTERM kills a program that has only begun; ranks whose peer was killed end with 1.
         self.codes = {"KILL": (-9, 1, 137) if options.ranks > 1 else (-9,), "TERM": (3, -15, 143)}[options.signal]
         self.counts = collections.Counter()

@@ -17,7 +17,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from determinism import IMAGES, VECTORS, write_images  # noqa: E402
+from tiny_trainings import IMAGES, VECTORS, write_images  # noqa: E402
 
 SETTINGS = """
 [train]

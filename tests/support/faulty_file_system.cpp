@@ -170,15 +170,7 @@ int FaultyFileSystem::remove(int folder, const fs::path& path) {
   const auto place = place_of(folder, path);
   const auto there = facts_of(place.folder->get(), place.name);
   if (!there || S_ISDIR(there->st_mode)) return FileSystem::remove(folder, path);  // which fails as it does
-  const auto kept = next_in_trash();
-  const int result = ::renameat(place.folder->get(), place.name.c_str(), AT_FDCWD, kept.c_str());
-  if (result == 0) {
-    changes_.push_back({place.identity, [place, kept] {
-                          ::renameat2(AT_FDCWD, kept.c_str(), place.folder->get(), place.name.c_str(),
-                                      RENAME_NOREPLACE);
-                        }});
-  }
-  return result;
+  return move_to_trash(place);
 }
 
 int FaultyFileSystem::remove_folder(int folder, const fs::path& path) {
@@ -186,11 +178,15 @@ int FaultyFileSystem::remove_folder(int folder, const fs::path& path) {
   if (refuses("remove folder " + path.string())) return -1;
   const auto place = place_of(folder, path);
   const auto there = facts_of(place.folder->get(), place.name);
-  const auto kept = next_in_trash();
   // Moved and not removed, so that what is taken back in the folder finds it.
   std::error_code unread;
   const auto own = link_to(place.folder->get()) + "/" + place.name;
   if (!there || !S_ISDIR(there->st_mode) || !fs::is_empty(own, unread)) return FileSystem::remove_folder(folder, path);
+  return move_to_trash(place);
+}
+
+int FaultyFileSystem::move_to_trash(const Place& place) {
+  const auto kept = next_in_trash();
   const int result = ::renameat(place.folder->get(), place.name.c_str(), AT_FDCWD, kept.c_str());
   if (result == 0) {
     changes_.push_back({place.identity, [place, kept] {

@@ -76,6 +76,7 @@ class FaultyFileSystem : public FileSystem {
 
   bool refuses(const std::string& what);
   static Place place_of(int folder, const std::filesystem::path& path);
+  int move_to_trash(const Place& place);
   std::string next_in_trash() { return (trash_ / std::to_string(++discarded_)).string(); }
 
   const std::filesystem::path trash_;

@@ -1,0 +1,179 @@
+// How a trainer answers a divergence: the watch, the states to return to, and the return. See docs/divergence.md.
+#include <c10/util/accumulate.h>
+
+#include <algorithm>
+
+#include "monge/core/error.h"
+#include "monge/core/number.h"
+#include "monge/solve/nets.h"
+#include "monge/solve/solver.h"
+#include "monge/train/best_link.h"
+#include "monge/train/broadcast_from_root.h"
+#include "monge/train/checkpoint_name.h"
+#include "monge/train/trainer.h"
+
+namespace monge::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr double kRollbackRate = 0.3;    // factor of the rates after a return
+constexpr int64_t kRollbackR1Every = 2;  // of solve::advised_r1
+constexpr double kMoreR1 = 4;            // factor of R1 in each return after the first
+constexpr int64_t kSettled = 50;         // iterations before an alarm in which the state may be bad already
+constexpr int64_t kSoundEvery = 100;     // least distance of the checkpoints that are kept to return to
+constexpr double kSoundLevel = 0.5;      // see DivergenceWatch::level
+
+}  // namespace
+
+bool Trainer::watches() const { return recipe_.train.on_divergence != "ignore"; }
+
+void Trainer::start_watch() {
+  if (!watches()) return;
+  // A conditional potential has another scale at each noise level; unbalanced problems have another loss.
+  const bool balanced = recipe_.unbalanced.source == "none" && recipe_.unbalanced.target == "none";
+  watch_.start(largest_cost_of(*this), balanced && !solver_->potential().conditional());
+}
+
+void Trainer::note_target_error(double error, double start) {
+  if (watches() && alarm_.empty()) alarm_ = watch_.add_evaluation(error, start).value_or("");
+}
+
+/// Counts the checkpoint of this iteration among those to return to, if the training is calm. A stop or an evaluation
+/// may save others; they do not count, so that a run with an interruption returns to the same states.
+void Trainer::note_if_sound() {
+  const bool is_due = done_ % recipe_.checkpoint.every == 0 && done_ >= kSoundEvery &&
+                      (sound_.empty() || done_ - sound_.back() >= kSoundEvery);
+  if (!watches() || !is_due || watch_.level() > kSoundLevel) return;
+  sound_.push_back(done_);
+  while (sound_.size() > 2) sound_.erase(sound_.begin());  // the last but one has settled
+  if (!folder_.empty() || group_.size() > 1 || recipe_.train.on_divergence != "rollback") return;
+  auto copy = state_now();
+  for (auto& [name, tensor] : copy.tensors) tensor = tensor.to(torch::kCPU, /*non_blocking=*/false, /*copy=*/true);
+  sound_in_memory_.push_back(std::move(copy));
+  if (sound_in_memory_.size() > 2) sound_in_memory_.erase(sound_in_memory_.begin());
+}
+
+void Trainer::apply_interventions() {
+  if (interventions_.empty()) return;
+  const auto& last = interventions_.back();
+  solver_->stabilise(last.rate, last.r1, last.r1_every);
+}
+
+/// Sets the state to that of a new training. All ranks call it.
+void Trainer::restore_start() {
+  const auto source_shape = data_.source->item_shape();
+  const solve::Solver fresh(recipe_, solve::make_nets(recipe_, source_shape, data_.target->item_shape()),
+                            c10::multiply_integers(source_shape), solver_->device(), group_);
+  nn::copy_state(solver_->state(), fresh.state(), {.what = "the training cannot start again"});
+  if (from_weights_) {
+    start_from(nn::NamedTensors(start_weights_));
+  } else if (solver_->method().has_closed_form()) {
+    start_plan();
+  }
+  done_ = 0;
+  sound_.clear();
+  watch_.restore({});
+}
+
+/// Sets the state to that of the newest sound checkpoint that has settled. All ranks call it.
+/// @return whether there was a state to return to.
+bool Trainer::restore_sound_state() {
+  std::optional<Checkpoint> found;
+  for (auto iteration = sound_.rbegin(); iteration != sound_.rend() && group_.is_root() && !found; ++iteration) {
+    if (*iteration > done_ - kSettled) continue;
+    for (const auto& kept : sound_in_memory_) {
+      if (kept.iteration == *iteration) found = kept;
+    }
+    if (folder_.empty()) continue;
+    try {
+      found = load_checkpoint(folder_ / "checkpoints" / checkpoint_name(*iteration), files_);
+    } catch (const Error& error) {
+      log_(LogLevel::warning, error.what());
+    }
+  }
+  if (group_.broadcast(found ? "found" : "") != "found") {
+    if (starts_anew_) restore_start();
+    return starts_anew_;
+  }
+  const auto checkpoint = broadcast_from_root(group_, std::move(found));
+  const nn::NamedTensors own = group_.is_root() ? solver_->state() : nn::NamedTensors();
+  nn::copy_state(own, checkpoint.tensors, {.what = "the checkpoint does not fit this training"});
+  solver_->broadcast_state();
+  done_ = checkpoint.iteration;
+  sound_ = checkpoint.sound;
+  watch_.restore(checkpoint.divergence_watch);
+  std::erase_if(sound_in_memory_, [&](const Checkpoint& kept) { return kept.iteration > done_; });
+  return true;
+}
+
+/// Takes checkpoints after iteration `sound` out of the row to resume from. The best one may be among them.
+void Trainer::set_aside_diverged(int64_t sound) {
+  if (folder_.empty()) return;
+  std::error_code none;
+  const auto best = fs::read_symlink(folder_ / "best", none).filename();
+  set_aside_newer(folder_ / "checkpoints", sound, kDiverged);
+  const auto moved = aside_name(kDiverged, best.string());
+  if (best.empty() || fs::exists(folder_ / "best", none) || !fs::exists(folder_ / "checkpoints" / moved, none)) return;
+  link_best(folder_, moved, log_, files_);
+  best_is_aside_ = true;
+}
+
+/// Returns to a sound state and lowers the rates, if the recipe wants it and it may help. All ranks call it together:
+/// they have the same metrics, and so the same reason.
+/// @param finite  false: a loss or gradient was not finite, and the step was not taken.
+/// @return whether the training continues.
+bool Trainer::roll_back(const std::string& reason, bool finite) {
+  const auto& train = recipe_.train;
+  if (train.on_divergence != "rollback") return false;
+  if (static_cast<int64_t>(interventions_.size()) >= train.rollbacks) return false;
+  // Values that are not finite in the first iteration, or again in the same one, do not come from the rates.
+  if (!finite && (done_ == 0 || (!interventions_.empty() && interventions_.back().alarm == done_))) return false;
+  solver_->discard_launched();
+  const int64_t alarm = done_;
+  if (!restore_sound_state()) return false;
+  Intervention now{.alarm = alarm,
+                   .restored = done_,
+                   .rate = kRollbackRate * (interventions_.empty() ? 1 : interventions_.back().rate),
+                   .r1 = recipe_.potential.r1.value_or(0),
+                   .r1_every = recipe_.potential.r1_every,
+                   .reason = reason};
+  const bool has_r1 = !solver_->method().has_closed_form();
+  if (has_r1 && !interventions_.empty()) {
+    now.r1 = kMoreR1 * interventions_.back().r1;
+    now.r1_every = interventions_.back().r1_every;
+  } else if (has_r1 && now.r1 == 0) {
+    now.r1 = solve::advised_r1(solver_->tau());
+    now.r1_every = kRollbackR1Every;
+  }
+  interventions_.push_back(now);
+  apply_interventions();
+  const auto message =
+      text("the training diverged at iteration ", alarm, ": ", reason, ". It returns to iteration ", done_,
+           " and continues with ", number(now.rate), " times the rates of the recipe",
+           has_r1 ? text(" and potential.r1 = ", number(now.r1), ", r1_every = ", now.r1_every) : "", " (return ",
+           interventions_.size(), " of at most ", train.rollbacks, "; train.on_divergence)");
+  log_(LogLevel::warning, message);
+  saved_at_ = -1;
+  early_end_.clear();
+  set_aside_diverged(done_);
+  for (auto* observer : observers_) observer->rolled_back(*this, message);
+  save_if_possible();  // with the intervention, so that a resumed run continues from here
+  return true;
+}
+
+void Trainer::stop_diverged(const std::string& reason) {
+  std::string kept;
+  if (!folder_.empty() && !sound_.empty()) {
+    int64_t sound = sound_.front();
+    for (const int64_t iteration : sound_) sound = iteration <= done_ - kSettled ? iteration : sound;
+    set_aside_diverged(sound);
+    kept = text("; the run is left at its last sound checkpoint, of iteration ", sound);
+  }
+  const double r1 = std::max(solve::advised_r1(solver_->tau()), 2 * recipe_.potential.r1.value_or(0));
+  throw DivergedError({.what = text("the training diverged: outer iteration ", done_, ": ", reason, kept),
+                       .fix = text("lower train.lr_map and train.lr_potential, or set potential.r1 = ", number(r1),
+                                   " with potential.r1_every = 2")});
+}
+
+}  // namespace monge::train
