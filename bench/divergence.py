@@ -47,17 +47,17 @@ checkpoint.every = 100
 eval = {{every = 250, samples = 300, holdout = 0.3}}
 samples.every = 0
 """,
-    # Every plan is optimal, and no map exists.
+    # Every plan is optimal, and the source has no density: the nets and rates of `monge truth perpendicular --dim 256`.
     "perpendicular-256": """
 method = "strong"
 source.path = "toy:perpendicular?dim=256&side=source"
 target.path = "toy:perpendicular?dim=256&side=target"
 cost.scale = "half"
-map = {width = 128, depth = 3, residual = true, zero_last = true}
-potential = {width = 128, depth = 3, quadratic = true, zero_last = true}
-train = {iterations = 1500, batch = 128, k_t = 1, lr_map = 1e-3, lr_potential = 1e-3, ema = 0.99}
+map = {width = 256, depth = 3, residual = true, zero_last = true}
+potential = {width = 256, depth = 3, quadratic = true, zero_last = true, r1 = 0.02}
+train = {iterations = 1500, batch = 256, k_t = 4, lr_map = 1e-3, lr_potential = 1e-3, schedule = "cosine", ema = 0.99}
 checkpoint.every = 100
-eval = {every = 500, samples = 512}
+eval = {every = 500, samples = 2048}
 samples.every = 0
 """,
 }
@@ -79,7 +79,7 @@ def train(o, recipe, settings, folder):
     values = {"exit": done.returncode, "iterations": summary.get("iterations"), "largest_gap": max(gaps, default=math.nan),
               "last_gap": sum(tail) / len(tail), "target_error": last.get("target_error"), "target_floor": last.get("target_floor"),
               "target_start": last.get("target_start"), **{k: last[k] for k in ("feature_error", "feature_floor", "feature_start") if k in last}, "cost": last.get("cost"), "verdict": summary.get("verdict"),
-              "rollbacks": [{k: r[k] for k in ("alarm", "restored", "rate", "r1", "reason")} for r in summary.get("rollbacks", [])],
+              "rollbacks": [{k: r[k] for k in ("alarm", "restored", "rate", "r1", "smoothing", "reason")} for r in summary.get("rollbacks", [])],
               "warned": "runs away" in done.stderr, "seconds": time.time() - start}
     if done.returncode:
         values["error"] = done.stderr.strip().splitlines()[-1:]

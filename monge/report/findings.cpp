@@ -171,7 +171,9 @@ void add_facts(const RunRecord& run, Findings& out) {
   }
   const auto* best = run.best_evaluation();
   if (best && best != last) {
-    out.facts.push_back({"Best iteration", grouped(best->iteration), step_note(run, *best) + "; in the folder best"});
+    out.facts.push_back(
+        {"Best iteration", grouped(best->iteration),
+         step_note(run, *best) + (run.best_iteration == best->iteration ? "; in the folder best" : "")});
   }
   out.facts.push_back(
       {"Last iteration", grouped(last->iteration),
@@ -280,11 +282,15 @@ void warn_of_rollbacks(const RunRecord& run, std::vector<std::string>& out) {
   const auto found = run.summary.is_object() ? run.summary.find("rollbacks") : run.summary.end();
   if (!run.summary.is_object() || found == run.summary.end() || !found->is_array() || found->empty()) return;
   const auto& last = found->back();
+  const bool smoothed = last.contains("smoothing") && last["smoothing"].is_number() && last["smoothing"] > 0;
   out.push_back(text("The training diverged ", found->size() == 1 ? "once" : text(found->size(), " times"),
                      " and returned to an earlier state, the last time from iteration ",
-                     grouped(integer(last, "alarm")), " to ", grouped(integer(last, "restored")),
-                     ", with lower rates. Begin another run with lower train.lr_map and train.lr_potential, or with "
-                     "potential.r1 (docs/divergence.md)."));
+                     grouped(integer(last, "alarm")), " to ", grouped(integer(last, "restored")), ". ",
+                     smoothed ? "It continued with a smoothed source: what it has learned is the plan of method otp. "
+                                "Begin another run with method = \"otp\""
+                              : "It continued with lower rates. Begin another run with lower train.lr_map and "
+                                "train.lr_potential, or with potential.r1",
+                     " (docs/divergence.md)."));
 }
 
 void warn_of_steps(const RunRecord& run, std::vector<std::string>& out) {
@@ -292,10 +298,12 @@ void warn_of_steps(const RunRecord& run, std::vector<std::string>& out) {
   const auto figure = run.best_figure();
   constexpr double kMuchWorse = 1.3;
   if (last && best && last != best && value_of(*last, figure) > kMuchWorse * value_of(*best, figure)) {
-    out.push_back(text(
-        "The last iteration is worse than the best, ", grouped(best->iteration), ": ", figure, " ",
-        number(value_of(*last, figure)), " against ", number(value_of(*best, figure)),
-        ". The folder best has that map (monge translate RUN/best ...); a lower learning rate makes the end calmer."));
+    out.push_back(text("The last iteration is worse than the best, ", grouped(best->iteration), ": ", figure, " ",
+                       number(value_of(*last, figure)), " against ", number(value_of(*best, figure)),
+                       run.best_iteration == best->iteration
+                           ? ". The folder best has that map (monge translate RUN/best ...); a"
+                           : ". A",
+                       " lower learning rate makes the end calmer."));
   }
   double skipped = 0, iterations = 0;
   for (const auto& curve : run.metrics.curves) {

@@ -34,7 +34,10 @@ std::string stamp_of(const fs::path& path) {
     return text(time, "/", fs::is_regular_file(path, ignored) ? fs::file_size(path, ignored) : 0);
   }
   const auto checkpoints = train::list_checkpoints(path / "checkpoints");
-  return checkpoints.empty() ? "" : checkpoints.back().filename().string();
+  if (checkpoints.empty()) return "";
+  // After a return from a divergence an iteration is saved a second time.
+  const auto time = fs::last_write_time(checkpoints.back(), ignored).time_since_epoch().count();
+  return text(checkpoints.back().filename().string(), "/", time);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "monge/run/metrics_log.h"
 #include "monge/run/sample_images.h"
 #include "monge/session/summary.h"
+#include "monge/train/checkpoint_name.h"
 
 namespace monge::session {
 namespace {
@@ -21,6 +22,8 @@ fs::path run_directory_of(const model::Model& model) {
   const auto folder = fs::weakly_canonical(model.origin, ignored);
   if (ignored || !fs::is_directory(folder, ignored)) return {};
   if (fs::exists(folder / "checkpoints", ignored)) return folder;
+  // Its iteration was repeated after a return, and the run's metrics are those of the repetition.
+  if (folder.filename().string().starts_with(train::aside_name(train::kDiverged, ""))) return {};
   // RUN/checkpoints/step_000500, to which RUN/best leads
   return folder.parent_path().filename() == "checkpoints" ? folder.parent_path().parent_path() : fs::path();
 }

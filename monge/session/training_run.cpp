@@ -11,7 +11,6 @@
 #include "monge/run/metrics_file.h"
 #include "monge/run/sample_images.h"
 #include "monge/session/summary.h"
-#include "monge/train/growth_watch.h"
 
 namespace monge::session {
 namespace {
@@ -22,7 +21,7 @@ using nlohmann::ordered_json;
 std::string resume_hint_for(const fs::path& folder) {
   const auto checkpoints = train::list_checkpoints(folder / "checkpoints");
   if (checkpoints.empty()) return "no checkpoint was saved";
-  return "the last good checkpoint is " + checkpoints.back().string() + "; to resume from it: monge resume " +
+  return "the newest checkpoint is " + checkpoints.back().string() + "; to resume from it: monge resume " +
          shell_quoted(folder.string());
 }
 
@@ -62,10 +61,8 @@ TrainResult run_without_folder(train::Trainer& trainer, eval::ImageEvaluator* ev
         if (trainer.group().is_root() && hooks.evaluated) hooks.evaluated(iteration, evaluation);
       },
       evaluator);
-  train::GrowthWatch growth(hooks.log);
   trainer.attach(held_out);
   if (trainer.group().is_root()) {
-    if (trainer.recipe().train.on_divergence == "ignore") trainer.attach(growth);
     for (auto* observer : hooks.observers) trainer.attach(*observer);
   }
   const auto [complete, seconds] = timed_run(trainer, hooks);
@@ -100,9 +97,7 @@ TrainResult run_in_folder(train::Trainer& trainer, eval::ImageEvaluator* evaluat
         if (hooks.evaluated) hooks.evaluated(iteration, evaluation);
       },
       evaluator);
-  train::GrowthWatch growth(log);
   trainer.attach(metrics);
-  if (trainer.recipe().train.on_divergence == "ignore") trainer.attach(growth);  // else the trainer watches
   trainer.attach(held_out);
   for (auto* observer : hooks.observers) trainer.attach(*observer);
   trainer.attach(images);

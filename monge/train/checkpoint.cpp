@@ -222,12 +222,16 @@ Checkpoint load_newest(const fs::path& parent, const LogSink& log, const Files& 
   throw InputError(text(parent.string(), ": no checkpoint can be used:", complaints));
 }
 
-void set_aside_newer(const fs::path& parent, int64_t iteration, const std::string& word) {
+void set_aside_newer(const fs::path& parent, int64_t iteration, const std::string& word, const fs::path& spare) {
   for (const auto& folder : list_checkpoints(parent)) {
     const int64_t step = *iteration_of(folder);
     if (step <= iteration) continue;
     const auto aside = parent / aside_name(word, checkpoint_name(step));
     std::error_code ignored;
+    if (aside.filename() == spare.filename()) {
+      remove_tree(folder, ignored);
+      continue;
+    }
     remove_tree(aside, ignored);
     rename_entry(folder, aside, ignored);
   }

@@ -64,8 +64,11 @@ std::vector<std::filesystem::path> list_checkpoints(const std::filesystem::path&
 Checkpoint load_newest(const std::filesystem::path& parent, const LogSink& log, const Files& files = real_files());
 
 /// Renames the checkpoints after `iteration` to damaged_step_NNNNNN, or with another word. A run that fell back to
-/// `iteration` saves those steps again, and a folder that could not be read must not count among the newest.
-void set_aside_newer(const std::filesystem::path& parent, int64_t iteration, const std::string& word = "damaged");
+/// `iteration` saves those steps again, and a folder that could not be read must not count among the newest. A folder
+/// that was set aside before under the same name is replaced.
+/// @param spare  a folder that was set aside and is kept; the one that would replace it is removed instead.
+void set_aside_newer(const std::filesystem::path& parent, int64_t iteration, const std::string& word = "damaged",
+                     const std::filesystem::path& spare = {});
 
 /// Removes all checkpoints but the newest `keep`, the one that `spare` names, and those after the iterations in
 /// `sound`; and what a killed save left.

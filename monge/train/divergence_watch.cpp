@@ -16,7 +16,7 @@ namespace {
 constexpr double kShort = 25, kLong = 500;  // iterations
 constexpr double kGradientsFrom = 250;      // iterations until the long mean tells of the training
 constexpr double kMostOfOne = 10;           // a single iteration counts at most so many times the limit
-constexpr double kLimitOfPotential = 1, kLimitOfCost = 4, kLimitOfTarget = 4;
+constexpr double kLimitOfPotential = 10, kLimitOfCost = 4, kLimitOfTarget = 4;
 const double kLimitOfGradients = std::log(100.0);
 constexpr int64_t kPairedSamples = 64;  // of each side
 
@@ -53,7 +53,7 @@ std::optional<std::string> DivergenceWatch::add(const solve::IterationMetrics& m
     return text("the potential runs away: |mean f(T(x)) - mean f(y)| is ", number(metrics.loss_potential),
                 " and, in the mean over ", kShort, " iterations, at least ",
                 number(potential_ * kLimitOfPotential * largest_cost_), ", and the largest cost between samples, ",
-                number(largest_cost_), ", bounds an optimal potential");
+                number(largest_cost_), ", bounds that of an optimal potential");
   }
   if (cost_ > 1) {
     return text("the map runs away: its mean cost over ", kShort, " iterations is at least ",

@@ -12,6 +12,7 @@ nlohmann::ordered_json to_json(const std::vector<Intervention>& interventions) {
                    {"rate", i.rate},
                    {"r1", i.r1},
                    {"r1_every", i.r1_every},
+                   {"smoothing", i.smoothing},
                    {"reason", i.reason}});
   }
   return out;
@@ -25,6 +26,7 @@ std::vector<Intervention> interventions_from(const nlohmann::ordered_json& list)
                    .rate = i.at("rate").get<double>(),
                    .r1 = i.at("r1").get<double>(),
                    .r1_every = i.at("r1_every").get<int64_t>(),
+                   .smoothing = i.value("smoothing", 0.0),
                    .reason = i.at("reason").get<std::string>()});
   }
   return out;

@@ -66,12 +66,15 @@ Trainer::Trainer(const Recipe& recipe, TrainingData data, torch::Device device, 
                                       .group = group_.size()};
   source_sampler_ = std::make_shared<data::Sampler>(data_.source, seed, "source", sampling);
   target_sampler_ = std::make_shared<data::Sampler>(data_.target, seed, "target", sampling);
-  const auto source_shape = data_.source->item_shape(), target_shape = data_.target->item_shape();
-  auto nets = solve::make_nets(recipe_, source_shape, target_shape);
-  solver_ =
-      std::make_unique<solve::Solver>(recipe_, std::move(nets), c10::multiply_integers(source_shape), device, group_);
+  solver_ = new_solver(device);
   augmentation_ = AugmentationControl::make(recipe_, data_);
   ahead_ = device.is_cuda() ? 1 : 0;
+}
+
+std::unique_ptr<solve::Solver> Trainer::new_solver(torch::Device device) const {
+  const auto source_shape = data_.source->item_shape();
+  return std::make_unique<solve::Solver>(recipe_, solve::make_nets(recipe_, source_shape, data_.target->item_shape()),
+                                         c10::multiply_integers(source_shape), device, group_);
 }
 
 bool Trainer::keeps_on_device(const data::Source& source) const {
@@ -132,6 +135,11 @@ void Trainer::resume(const Checkpoint& checkpoint) {
       checkpoint.standardisation.has_value() == data_.standardisation.has_value() &&
           (!data_.standardisation || equal(*checkpoint.standardisation, *data_.standardisation)),
       "the data are not standardised with the means and scales of the checkpoint; pass those to open_training_data");
+  // A recipe that comes from the checkpoint has the smoothed source already.
+  if (!checkpoint.interventions.empty() && checkpoint.interventions.back().smoothing > 0 &&
+      !solver_->method().smooths()) {
+    continue_smoothed(checkpoint.interventions.back().smoothing);
+  }
   // The other ranks receive the root's state below.
   const nn::NamedTensors own = group_.is_root() ? solver_->state() : nn::NamedTensors();
   nn::copy_state(own, checkpoint.tensors,
@@ -152,6 +160,12 @@ void Trainer::resume(const Checkpoint& checkpoint) {
   sound_ = checkpoint.sound;
   watch_.restore(checkpoint.divergence_watch);
   starts_anew_ = recipe_.train.init.empty();
+  if (checkpoint.divergence_watch.empty() && done_ > 0) {
+    // Of a monge without the watch: nothing tells whether it is sound, but the start would lose all that it holds.
+    sound_ = {done_};
+    starts_anew_ = false;
+  }
+  note_if_sound();
   apply_interventions();
   if (folder_.empty() || !best_metric_) return;
   std::error_code none;
@@ -193,13 +207,26 @@ void Trainer::start_from(const nn::NamedTensors& weights) {
   }
   solver_->broadcast_state();
   has_state_ = from_weights_ = true;
-  if (watches()) start_weights_ = weights;
+  if (answers_divergence()) start_weights_ = weights;
 }
 
 fs::path Trainer::save() {
+  if (const auto tensor = tensor_not_finite(*solver_, group_); !tensor.empty())
+    throw DivergedError(not_finite_message(done_, tensor));
   compare_nets();
-  const auto written = write_checkpoint();
-  group_.barrier();  // no rank continues, or ends, before the checkpoint is there
+  fs::path written;
+  std::exception_ptr failure;
+  std::string message;
+  try {
+    written = write_checkpoint();
+  } catch (const Error& error) {
+    failure = std::current_exception();
+    message = error.what();
+  }
+  // No rank continues, or ends, before the checkpoint is there; and all leave their collective operations alike.
+  message = group_.broadcast(message);
+  if (failure) std::rethrow_exception(failure);
+  if (!message.empty()) throw SystemError(message);
   saved_at_ = done_;
   return written;
 }
@@ -255,7 +282,7 @@ Checkpoint Trainer::state_now() const {
   checkpoint.ranks = group_.size();
   checkpoint.interventions = interventions_;
   checkpoint.sound = sound_;
-  if (watches()) checkpoint.divergence_watch = watch_.state();
+  if (answers_divergence()) checkpoint.divergence_watch = watch_.state();
   return checkpoint;
 }
 
@@ -330,8 +357,7 @@ void Trainer::report() {
     return;
   }
   ++done_;
-  alarm_.clear();
-  if (watches()) alarm_ = watch_.add(metrics).value_or("");
+  alarm_ = watch_.add(metrics).value_or("");
   stop_agreed_ = stop_agreed_ || metrics.stop;
   try {
     follow_overfitting();
@@ -340,19 +366,24 @@ void Trainer::report() {
     save_after_failure();  // an evaluation or an image that fails must not cost the iterations before it
     throw;
   }
-  if (!alarm_.empty()) {
+  if (!alarm_.empty() && answers_divergence()) {
     if (!roll_back(alarm_, /*finite=*/true)) stop_diverged(alarm_);
     return;
   }
-  if (done_ % recipe_.checkpoint.every == 0 && saved_at_ != done_) {
+  warn_of_alarm();
+  const bool due = done_ % recipe_.checkpoint.every == 0;
+  if ((due || done_ >= recipe_.train.iterations || !early_end_.empty()) && saved_at_ != done_) {
     if (const auto tensor = tensor_not_finite(*solver_, group_); !tensor.empty()) {
       const auto message = not_finite_message(done_, tensor);
       if (!roll_back(message, /*finite=*/false)) throw DivergedError(message);
       return;
     }
   }
+  const auto sound_before = sound_;
   note_if_sound();
-  if (done_ % recipe_.checkpoint.every == 0 && saved_at_ != done_) save_if_possible();
+  if (!due || saved_at_ == done_) return;
+  save_if_possible();
+  if (saved_at_ != done_) sound_ = sound_before;  // there is nothing to return to
 }
 
 bool Trainer::run(const std::atomic<bool>& stop) {
@@ -376,8 +407,8 @@ bool Trainer::run(const std::atomic<bool>& stop) {
     if (ask && any_rank_failed(read.failure, group_)) {
       while (solver_->launched() > 0) report();
       try {
-        if (done_ > 0 && saved_at_ != done_ && tensor_not_finite(*solver_, group_).empty()) save();
-      } catch (const SystemError& error) {
+        if (done_ > 0 && saved_at_ != done_) save();
+      } catch (const Error& error) {
         log_(LogLevel::warning, text("no checkpoint of iteration ", done_, " was saved: ", error.what()));
       }
       throw_read_failure(read.failure, group_);
@@ -395,13 +426,11 @@ bool Trainer::run(const std::atomic<bool>& stop) {
     // The last iterations may tell of a divergence too, and the training then returns to before them.
     while (!goes_on() && solver_->launched() > 0) report();
   }
-  if (saved_at_ != done_) {
-    if (const auto tensor = tensor_not_finite(*solver_, group_); !tensor.empty())
-      throw DivergedError(not_finite_message(done_, tensor));
-    save();
-  }
+  if (saved_at_ != done_) save();
   const bool complete = done_ >= recipe_.train.iterations || !early_end_.empty();
+  alarm_.clear();
   for (auto* observer : observers_) observer->ended(*this, done_, complete);
+  warn_of_alarm();  // the last evaluation may come too late for a return
   return complete;
 }
 

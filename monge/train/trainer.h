@@ -25,6 +25,12 @@
 
 namespace monge::train {
 
+/// The penalty R1 of the potential: weight * every in every `every`-th update.
+struct R1Setting {
+  double weight = 0;
+  int64_t every = 1;
+};
+
 /// Each rank of the group has a trainer and calls the same functions. Only the root's trainer has a folder and writes.
 /// Observers that take part in collective operations must be attached on all ranks.
 class Trainer {
@@ -57,15 +63,19 @@ class Trainer {
   ///
   /// When the losses run away (DivergenceWatch) or are not finite, train.on_divergence decides. "rollback": the
   /// training returns to its last sound checkpoint (without a folder: to a copy in memory), or to its start where there
-  /// is none, and continues with 0.3 times the rates and, if it had none, with R1; at most train.rollbacks times.
-  /// "stop": it ends. In both cases checkpoints that are not sound are renamed to diverged_step_NNNNNN. "ignore": only
-  /// values that are not finite end it.
+  /// is none, and continues with 0.3 times the rates and, if it had none, with R1; at most train.rollbacks times. The
+  /// first time it continues with a smoothed source instead of lower rates, where level_to_smooth tells so: recipe()
+  /// and solver() have method otp from there on.
+  /// "stop": it ends. In both cases checkpoints after the sound one are renamed to diverged_step_NNNNNN. "ignore": it
+  /// is warned of once, and only values that are not finite end it.
   /// @throws DivergedError, with nothing saved over the last sound checkpoint.
   bool run(const std::atomic<bool>& stop);
 
   /// Saves a checkpoint now (once per iteration) and prunes older ones. All ranks call it, compare their nets and
   /// continue when the root has saved.
   /// @return the folder; empty without a run folder.
+  /// @throws DivergedError if a tensor of the state holds a value that is not finite.
+  /// @throws SystemError on all ranks, when the root cannot write.
   std::filesystem::path save();
 
   /// For observers that evaluate the map. When `metric` (smaller is better) is the best of the run, this saves a
@@ -125,9 +135,17 @@ class Trainer {
   bool keeps_on_device(const data::Source& source) const;
   /// Collects the oldest iteration that was launched and notifies the observers.
   void report();
-  bool watches() const;
+  /// Whether a divergence is answered with a return or the end of the run; else it is only told.
+  bool answers_divergence() const;
   void start_watch();
+  void warn_of_alarm();
+  std::string advice_against_divergence() const;
+  R1Setting r1_in_force() const;
+  std::optional<int64_t> settled_sound() const;
   bool roll_back(const std::string& reason, bool finite);
+  std::unique_ptr<solve::Solver> new_solver(torch::Device device) const;
+  std::optional<double> agreed_level_to_smooth() const;
+  void continue_smoothed(double level);
   [[noreturn]] void stop_diverged(const std::string& reason);
   bool restore_sound_state();
   void restore_start();
@@ -159,6 +177,7 @@ class Trainer {
   std::vector<Checkpoint> sound_in_memory_;  ///< the same states of a training without a folder, with copied tensors
   nn::NamedTensors start_weights_;           ///< of start_from, on the root
   std::string alarm_;                        ///< raised in this iteration, and not handled yet
+  bool warned_ = false;                      ///< of an alarm that is not answered
   bool starts_anew_ = true;                  ///< the start of the training can be built again in this process
   bool from_weights_ = false;                ///< start_from was called
   bool has_state_ = false;                   ///< the nets have been resumed, started from weights, or trained

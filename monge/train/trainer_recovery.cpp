@@ -10,6 +10,8 @@
 #include "monge/train/best_link.h"
 #include "monge/train/broadcast_from_root.h"
 #include "monge/train/checkpoint_name.h"
+#include "monge/train/smoothed_recipe.h"
+#include "monge/train/source_check.h"
 #include "monge/train/trainer.h"
 
 namespace monge::train {
@@ -26,17 +28,38 @@ constexpr double kSoundLevel = 0.5;      // see DivergenceWatch::level
 
 }  // namespace
 
-bool Trainer::watches() const { return recipe_.train.on_divergence != "ignore"; }
+bool Trainer::answers_divergence() const { return recipe_.train.on_divergence != "ignore"; }
 
 void Trainer::start_watch() {
-  if (!watches()) return;
   // A conditional potential has another scale at each noise level; unbalanced problems have another loss.
   const bool balanced = recipe_.unbalanced.source == "none" && recipe_.unbalanced.target == "none";
   watch_.start(largest_cost_of(*this), balanced && !solver_->potential().conditional());
 }
 
 void Trainer::note_target_error(double error, double start) {
-  if (watches() && alarm_.empty()) alarm_ = watch_.add_evaluation(error, start).value_or("");
+  if (alarm_.empty()) alarm_ = watch_.add_evaluation(error, start).value_or("");
+}
+
+/// Says once that the training has diverged, where nothing is done about it.
+void Trainer::warn_of_alarm() {
+  if (alarm_.empty() || warned_) return;
+  warned_ = true;
+  log_(LogLevel::warning,
+       text("the training diverges at iteration ", done_, ": ", alarm_, "; nothing is done about it (",
+            answers_divergence() ? "it has ended" : "train.on_divergence = \"ignore\"",
+            "). The map may not recover: look at its target error; ", advice_against_divergence()));
+}
+
+/// What to change after a divergence, as a part of a sentence.
+std::string Trainer::advice_against_divergence() const {
+  const double tried = interventions_.empty() ? 1 : interventions_.back().rate;
+  const double r1 = std::max(solve::advised_r1(solver_->tau()), 2 * r1_in_force().weight);
+  return text(
+      "train again with lower train.lr_map and train.lr_potential",
+      tried < 1 ? text(" (after ", interventions_.size(), " returns they were ", number(tried), " times the recipe's)")
+                : "",
+      ", or with potential.r1 = ", number(r1), " and potential.r1_every = 2",
+      solver_->method().smooths() ? "" : ", or, if the source has no density, with method = \"otp\"");
 }
 
 /// Counts the checkpoint of this iteration among those to return to, if the training is calm. A stop or an evaluation
@@ -44,7 +67,7 @@ void Trainer::note_target_error(double error, double start) {
 void Trainer::note_if_sound() {
   const bool is_due = done_ % recipe_.checkpoint.every == 0 && done_ >= kSoundEvery &&
                       (sound_.empty() || done_ - sound_.back() >= kSoundEvery);
-  if (!watches() || !is_due || watch_.level() > kSoundLevel) return;
+  if (!answers_divergence() || !is_due || watch_.level() > kSoundLevel) return;
   sound_.push_back(done_);
   while (sound_.size() > 2) sound_.erase(sound_.begin());  // the last but one has settled
   if (!folder_.empty() || group_.size() > 1 || recipe_.train.on_divergence != "rollback") return;
@@ -54,18 +77,31 @@ void Trainer::note_if_sound() {
   if (sound_in_memory_.size() > 2) sound_in_memory_.erase(sound_in_memory_.begin());
 }
 
+/// R1 as it is in force: that of the last return, unless the recipe was given more on resume.
+R1Setting Trainer::r1_in_force() const {
+  const R1Setting own{recipe_.potential.r1.value_or(0), recipe_.potential.r1_every};
+  if (interventions_.empty() || own.weight > interventions_.back().r1) return own;
+  return {interventions_.back().r1, interventions_.back().r1_every};
+}
+
 void Trainer::apply_interventions() {
   if (interventions_.empty()) return;
-  const auto& last = interventions_.back();
-  solver_->stabilise(last.rate, last.r1, last.r1_every);
+  const auto r1 = r1_in_force();
+  solver_->stabilise(interventions_.back().rate, r1.weight, r1.every);
+}
+
+/// The newest iteration with a sound checkpoint whose state had settled before the present one.
+std::optional<int64_t> Trainer::settled_sound() const {
+  for (auto iteration = sound_.rbegin(); iteration != sound_.rend(); ++iteration) {
+    if (*iteration <= done_ - kSettled) return *iteration;
+  }
+  return {};
 }
 
 /// Sets the state to that of a new training. All ranks call it.
 void Trainer::restore_start() {
-  const auto source_shape = data_.source->item_shape();
-  const solve::Solver fresh(recipe_, solve::make_nets(recipe_, source_shape, data_.target->item_shape()),
-                            c10::multiply_integers(source_shape), solver_->device(), group_);
-  nn::copy_state(solver_->state(), fresh.state(), {.what = "the training cannot start again"});
+  const auto fresh = new_solver(solver_->device());
+  nn::copy_state(solver_->state(), fresh->state(), {.what = "the training cannot start again"});
   if (from_weights_) {
     start_from(nn::NamedTensors(start_weights_));
   } else if (solver_->method().has_closed_form()) {
@@ -74,6 +110,28 @@ void Trainer::restore_start() {
   done_ = 0;
   sound_.clear();
   watch_.restore({});
+}
+
+/// @return the level with which the training may continue on a smoothed source, the same on all ranks.
+std::optional<double> Trainer::agreed_level_to_smooth() const {
+  std::optional<double> level;
+  if (group_.is_root()) {
+    level = level_to_smooth(recipe_, measure_source(*data_.source, static_cast<uint64_t>(recipe_.train.seed)),
+                            data_.source->item_shape());
+  }
+  const auto sent = group_.broadcast(level ? number(*level, 3) : "");
+  return sent.empty() ? std::nullopt : std::optional(std::stod(sent));
+}
+
+/// Takes the method otp with the present state of the nets and optimisers. All ranks call it.
+void Trainer::continue_smoothed(double level) {
+  smooth_source(recipe_, level);
+  const auto device = solver_->device();
+  auto state = solver_->state();
+  for (auto& [name, tensor] : state) tensor = tensor.to(torch::kCPU, /*non_blocking=*/false, /*copy=*/true);
+  solver_.reset();  // a GPU need not hold both
+  solver_ = new_solver(device);
+  nn::copy_state(solver_->state(), state, {.what = "the state does not fit the smoothed training"});
 }
 
 /// Sets the state to that of the newest sound checkpoint that has settled. All ranks call it.
@@ -103,6 +161,7 @@ bool Trainer::restore_sound_state() {
   done_ = checkpoint.iteration;
   sound_ = checkpoint.sound;
   watch_.restore(checkpoint.divergence_watch);
+  note_if_sound();
   std::erase_if(sound_in_memory_, [&](const Checkpoint& kept) { return kept.iteration > done_; });
   return true;
 }
@@ -112,7 +171,7 @@ void Trainer::set_aside_diverged(int64_t sound) {
   if (folder_.empty()) return;
   std::error_code none;
   const auto best = fs::read_symlink(folder_ / "best", none).filename();
-  set_aside_newer(folder_ / "checkpoints", sound, kDiverged);
+  set_aside_newer(folder_ / "checkpoints", sound, kDiverged, best);
   const auto moved = aside_name(kDiverged, best.string());
   if (best.empty() || fs::exists(folder_ / "best", none) || !fs::exists(folder_ / "checkpoints" / moved, none)) return;
   link_best(folder_, moved, log_, files_);
@@ -132,27 +191,39 @@ bool Trainer::roll_back(const std::string& reason, bool finite) {
   solver_->discard_launched();
   const int64_t alarm = done_;
   if (!restore_sound_state()) return false;
+  const Intervention before = interventions_.empty() ? Intervention() : interventions_.back();
+  // Without a density there may be no solution without noise, whatever the rates are.
+  const auto level = finite && interventions_.empty() ? agreed_level_to_smooth() : std::nullopt;
   Intervention now{.alarm = alarm,
                    .restored = done_,
-                   .rate = kRollbackRate * (interventions_.empty() ? 1 : interventions_.back().rate),
-                   .r1 = recipe_.potential.r1.value_or(0),
-                   .r1_every = recipe_.potential.r1_every,
+                   .rate = (level ? 1 : kRollbackRate) * before.rate,
+                   .r1 = r1_in_force().weight,
+                   .r1_every = r1_in_force().every,
+                   .smoothing = level.value_or(before.smoothing),
                    .reason = reason};
   const bool has_r1 = !solver_->method().has_closed_form();
   if (has_r1 && !interventions_.empty()) {
-    now.r1 = kMoreR1 * interventions_.back().r1;
-    now.r1_every = interventions_.back().r1_every;
+    now.r1 *= kMoreR1;
   } else if (has_r1 && now.r1 == 0) {
     now.r1 = solve::advised_r1(solver_->tau());
     now.r1_every = kRollbackR1Every;
   }
   interventions_.push_back(now);
+  if (level) {
+    continue_smoothed(*level);
+    watch_.restore({});
+    start_watch();  // the noise adds to the largest cost
+  }
   apply_interventions();
-  const auto message =
-      text("the training diverged at iteration ", alarm, ": ", reason, ". It returns to iteration ", done_,
-           " and continues with ", number(now.rate), " times the rates of the recipe",
-           has_r1 ? text(" and potential.r1 = ", number(now.r1), ", r1_every = ", now.r1_every) : "", " (return ",
-           interventions_.size(), " of at most ", train.rollbacks, "; train.on_divergence)");
+  const auto message = text(
+      "the training diverged at iteration ", alarm, ": ", reason, ". It returns to iteration ", done_,
+      " and continues with ",
+      level ? text("a smoothed source (method = \"otp\" with eps = ", number(*level, 3),
+                   " throughout), because the source lies on a set of lower dimension, for which there may be a "
+                   "plan and no map,")
+            : text(number(now.rate), " times the rates of the recipe"),
+      has_r1 ? text(level ? " with" : " and", " potential.r1 = ", number(now.r1), ", r1_every = ", now.r1_every) : "",
+      " (return ", interventions_.size(), " of at most ", train.rollbacks, "; train.on_divergence)");
   log_(LogLevel::warning, message);
   saved_at_ = -1;
   early_end_.clear();
@@ -163,17 +234,15 @@ bool Trainer::roll_back(const std::string& reason, bool finite) {
 }
 
 void Trainer::stop_diverged(const std::string& reason) {
-  std::string kept;
-  if (!folder_.empty() && !sound_.empty()) {
-    int64_t sound = sound_.front();
-    for (const int64_t iteration : sound_) sound = iteration <= done_ - kSettled ? iteration : sound;
-    set_aside_diverged(sound);
-    kept = text("; the run is left at its last sound checkpoint, of iteration ", sound);
-  }
-  const double r1 = std::max(solve::advised_r1(solver_->tau()), 2 * recipe_.potential.r1.value_or(0));
-  throw DivergedError({.what = text("the training diverged: outer iteration ", done_, ": ", reason, kept),
-                       .fix = text("lower train.lr_map and train.lr_potential, or set potential.r1 = ", number(r1),
-                                   " with potential.r1_every = 2")});
+  const auto sound = settled_sound();
+  if (sound) set_aside_diverged(*sound);
+  // Only the root has a folder, and the message is the same on all ranks.
+  const auto kept =
+      group_.broadcast(folder_.empty() ? ""
+                       : sound         ? text("; the run is left at its last sound checkpoint, of iteration ", *sound)
+                                       : "; it has no sound checkpoint, so its newest one may have diverged as well");
+  throw DivergedError({.what = text("the training diverged at iteration ", done_, ": ", reason, kept),
+                       .fix = advice_against_divergence()});
 }
 
 }  // namespace monge::train

@@ -275,7 +275,7 @@ TEST_F(CliFullDisk, LeavesTheLastGoodCheckpoint) {
   EXPECT_EQ(code, 1) << said;
   EXPECT_THAT(said, AllOf(HasSubstr("No space left on device"), HasSubstr("free some space"),
                           HasSubstr("was saved, and the training continues"),
-                          HasSubstr("the last good checkpoint is disk/run/checkpoints/step_"),
+                          HasSubstr("the newest checkpoint is disk/run/checkpoints/step_"),
                           HasSubstr("monge resume disk/run"), Not(HasSubstr("internal error"))));
   const auto checkpoints = train::list_checkpoints(folder / "copy/checkpoints");
   ASSERT_FALSE(checkpoints.empty());

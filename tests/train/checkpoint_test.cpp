@@ -128,6 +128,19 @@ TEST(Checkpoint, StepsAreComparedAsNumbers) {
   EXPECT_THAT(names(folder.path()), ::testing::ElementsAre("step_999500"));
 }
 
+// The best of a run may have been set aside when its iteration is repeated and set aside again.
+TEST(Checkpoint, WhatWasSetAsideAndIsSparedIsNotReplaced) {
+  testing::ScratchFolder folder;
+  for (const char* name : {"diverged_step_001000", "diverged_step_002000", "step_001000", "step_002000"}) {
+    fs::create_directory(folder / name);
+    std::ofstream(folder / name / "from") << name;
+  }
+  set_aside_newer(folder.path(), 500, "diverged", "diverged_step_001000");
+  EXPECT_THAT(names(folder.path()), ::testing::ElementsAre());
+  EXPECT_EQ(real_files().read(folder / "diverged_step_001000" / "from"), "diverged_step_001000");
+  EXPECT_EQ(real_files().read(folder / "diverged_step_002000" / "from"), "step_002000");
+}
+
 /// A file system that cannot exchange folders, on a machine that stops before the new one has its name.
 class StopsInARewrite : public Files {
  public:

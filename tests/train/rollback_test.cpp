@@ -5,9 +5,11 @@
 
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <utility>
 
 #include "monge/core/error.h"
+#include "monge/train/checkpoint_name.h"
 #include "tests/support/ranks.h"
 #include "tests/train/short_run.h"
 
@@ -15,6 +17,7 @@ namespace monge::train {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -58,13 +61,19 @@ void expect_same_state(const Trainer& a, const Trainer& b) {
   for (size_t i = 0; i < x.size(); ++i) EXPECT_TRUE(torch::equal(x[i].second, y[i].second)) << x[i].first;
 }
 
-TEST(Rollback, ExplodesWithoutIt) {
-  auto trainer = trainer_in({}, exploding("ignore"), false);
+TEST(Rollback, ExplodesWithoutItAndIsToldOnce) {
+  std::vector<std::string> lines;
+  const auto log = [&](LogLevel level, const std::string& line) {
+    if (level == LogLevel::warning) lines.push_back(line);
+  };
+  auto trainer = trainer_in({}, exploding("ignore"), false, log);
   Heard heard;
   trainer.attach(heard);
   trainer.run(heard.stop);
   EXPECT_GT(heard.largest, 50);  // the largest cost is below 4
   EXPECT_THAT(trainer.interventions(), IsEmpty());
+  EXPECT_THAT(lines, ElementsAre(AllOf(HasSubstr("the training diverges at iteration"), HasSubstr("runs away"),
+                                       HasSubstr("on_divergence = \"ignore\""), HasSubstr("potential.r1 = "))));
 }
 
 TEST(Rollback, EndsInATrainingThatIsCalm) {
@@ -89,6 +98,113 @@ TEST(Rollback, EndsInATrainingThatIsCalm) {
   const auto saved = load_newest(folder / "checkpoints", silent());
   EXPECT_EQ(saved.interventions.size(), trainer.interventions().size());
   EXPECT_EQ(saved.iteration, 700);
+}
+
+/// Finds each saved iteration better than the one before, so that it is saved as the best before it is due.
+struct AlwaysBetter : Observer {
+  void iteration_done(Trainer& trainer, int64_t done, const solve::IterationMetrics&) override {
+    if (done % 100 == 0) trainer.offer_best(1.0 / static_cast<double>(done));
+  }
+};
+
+/// Rates that rise slowly, so that several checkpoints are sound before the training explodes.
+Recipe exploding_late() {
+  auto recipe = exploding("rollback");
+  recipe.train.warmup = 600;
+  return recipe;
+}
+
+// The best checkpoint of an iteration is saved before the training knows that its state is sound.
+TEST(Rollback, ARunThatWasKilledRepeatsItToTheBitFromItsBestCheckpoint) {
+  const std::atomic<bool> go{false};
+  testing::ScratchFolder straight, broken;
+  AlwaysBetter metric;
+  auto whole = trainer_in(straight.path(), exploding_late(), false);
+  whole.attach(metric);
+  whole.run(go);
+  ASSERT_FALSE(whole.interventions().empty());
+  const auto& first = whole.interventions().front();
+  ASSERT_GE(first.restored, 100);
+  {
+    auto half = trainer_in(broken.path(), exploding_late(), false);
+    half.attach(metric);
+    Heard stops;
+    stops.stop_at = first.alarm - 7;
+    half.attach(stops);
+    ASSERT_FALSE(half.run(stops.stop));
+  }
+  auto rest = trainer_in(broken.path(), exploding_late(), false);
+  rest.resume(load_checkpoint(broken.path() / "checkpoints" / checkpoint_name(first.restored)));
+  rest.attach(metric);
+  EXPECT_TRUE(rest.run(go));
+  EXPECT_EQ(to_json(rest.interventions()), to_json(whole.interventions()));
+  expect_same_state(whole, rest);
+}
+
+// A checkpoint of a monge without the watch, or of a training that ignored divergences.
+TEST(Rollback, NeverThrowsAwayWhatARunWasResumedFrom) {
+  testing::ScratchFolder folder;
+  const std::atomic<bool> go{false};
+  auto recipe = exploding_late();
+  recipe.train.on_divergence = "ignore";
+  recipe.train.iterations = 150;
+  trainer_in(folder.path(), recipe, false).run(go);
+  auto rest = trainer_in(folder.path(), exploding_late(), false);
+  auto checkpoint = load_newest(folder / "checkpoints", silent());
+  EXPECT_THAT(checkpoint.divergence_watch, IsEmpty());
+  rest.resume(checkpoint);
+  rest.run(go);
+  ASSERT_FALSE(rest.interventions().empty());
+  EXPECT_GE(rest.interventions().front().restored, 150);
+}
+
+// What the disk refused cannot be returned to, and what it holds is not thrown away for it.
+TEST(Rollback, ReturnsToACheckpointThatIsThere) {
+  const std::atomic<bool> go{false};
+  testing::ScratchFolder undisturbed, folder;
+  auto first = trainer_in(undisturbed.path(), exploding_late(), false);
+  first.run(go);
+  ASSERT_GE(first.interventions().at(0).restored, 200);
+  /// Refuses to save the checkpoint to which the undisturbed training returns, and those after it until the return.
+  struct Refuses : Files {
+    void write(const fs::path& path, std::span<const std::string_view> parts) const override {
+      if (full) throw SystemError("No space left on device");
+      Files::write(path, parts);
+    }
+    std::atomic<bool> full{false};
+  } files;
+  struct Fills : Heard {
+    void iteration_done(Trainer&, int64_t done, const solve::IterationMetrics&) override { disk.full = done >= from; }
+    void rolled_back(Trainer& trainer, const std::string&) override {
+      restored = trainer.done();
+      from = 1'000'000;
+      disk.full = false;
+    }
+    Fills(Refuses& on, int64_t iteration) : disk(on), from(iteration) {}
+    Refuses& disk;
+    int64_t from, restored = -1;
+  } fills(files, first.interventions().at(0).restored);
+  auto trainer = trainer_in(folder.path(), exploding_late(), false, silent(), files);
+  trainer.attach(fills);
+  trainer.run(go);
+  EXPECT_EQ(fills.restored, first.interventions().at(0).restored - 100);
+}
+
+// The user's R1 counts where it is more than that of the last return.
+TEST(Rollback, AResumedRunMayTakeMoreR1) {
+  testing::ScratchFolder folder;
+  auto recipe = exploding("rollback");
+  recipe.train.lr_map = recipe.train.lr_potential = 30;
+  recipe.train.rollbacks = 1;
+  const std::atomic<bool> go{false};
+  EXPECT_THROW(trainer_in(folder.path(), recipe, false).run(go), DivergedError);
+  recipe.train.rollbacks = 2;
+  recipe.potential.r1 = 7;
+  auto rest = trainer_in(folder.path(), recipe, false);
+  rest.resume(load_newest(folder / "checkpoints", silent()));
+  EXPECT_THAT(testing::message_of([&] { rest.run(go); }), HasSubstr("potential.r1 = 56"));
+  ASSERT_THAT(rest.interventions(), SizeIs(2));
+  EXPECT_DOUBLE_EQ(rest.interventions()[1].r1, 28);
 }
 
 // A run that is stopped before the divergence, between it and the end, or right after the return, trains the same.
@@ -138,7 +254,7 @@ TEST(Rollback, StopEndsWithAnErrorAndLeavesASoundCheckpoint) {
   auto trainer = trainer_in(folder.path(), recipe, false);
   const std::atomic<bool> go{false};
   EXPECT_THAT(testing::message_of([&] { trainer.run(go); }),
-              AllOf(HasSubstr("the training diverged: outer iteration"), HasSubstr("runs away"),
+              AllOf(HasSubstr("the training diverged at iteration"), HasSubstr("runs away"),
                     HasSubstr("the run is left at its last sound checkpoint"), HasSubstr("lower train.lr_map")));
   const auto left = load_newest(folder / "checkpoints", silent());
   EXPECT_LT(left.iteration, trainer.done() - 49);
@@ -248,7 +364,8 @@ void expect_finite(const nn::NamedTensors& tensors) {
 // the training returns to one before.
 TEST(Rollback, MendsAStateThatIsNotFinite) {
   for (const char* tensor : {"adam_map/", "adam_potential/", "map/", "potential/", "ema/"}) {
-    for (const int64_t at : {int64_t{160}, int64_t{200}}) {  // between two checkpoints, and just before one is saved
+    // Between two checkpoints, just before one is saved, and behind the last one.
+    for (const int64_t at : {int64_t{160}, int64_t{200}, int64_t{210}}) {
       testing::ScratchFolder folder;
       auto recipe = recipe_for("strong", false);
       recipe.train.iterations = 220;

@@ -50,8 +50,7 @@ Recipe recipe_with(const std::string& update) {
   recipe.train.update = update;
   recipe.train.iterations = 8;
   recipe.train.batch = 4;
-  recipe.data.workers = 0;                // so that readings are counted by the batches that were requested,
-  recipe.train.on_divergence = "ignore";  // and the watch, which looks at samples at the start, reads none
+  recipe.data.workers = 0;  // so that readings are counted by the batches that were requested
   if (update == "simultaneous") recipe.train.k_t = 1;
   return recipe;
 }
@@ -60,8 +59,9 @@ void train_on(const fs::path& folder, const Recipe& recipe, const Sides& sides,
               dist::ProcessGroup& group = dist::ProcessGroup::single(), const Files& files = real_files(),
               const LogSink& log = silent()) {
   auto data = data_for(false);
-  data.source = std::make_shared<Vanishing>(data.source, sides.source);
-  data.target = std::make_shared<Vanishing>(data.target, sides.target);
+  const int64_t first = group.is_root() ? 1 : 0;  // the root's watch for divergence looks at samples at the start
+  data.source = std::make_shared<Vanishing>(data.source, first + sides.source);
+  data.target = std::make_shared<Vanishing>(data.target, first + sides.target);
   Trainer trainer(recipe, data, torch::kCPU, group.is_root() ? folder : fs::path(), log, files, group);
   const bool resumes = !group.broadcast(list_checkpoints(folder / "checkpoints").empty() ? "" : "resumes").empty();
   if (resumes) {
@@ -131,13 +131,14 @@ TEST(UnreadableBatches, OfTheFirstIterationLeaveNothingToSave) {
   EXPECT_THAT(names(folder / "checkpoints"), ElementsAre());
 }
 
+class Full : public Files {
+  void write(const fs::path&, std::span<const std::string_view>) const override {
+    throw SystemError("No space left on device");
+  }
+};
+
 // The file that cannot be read is the reason of the end, not the disk.
 TEST(UnreadableBatches, AreNamedAlsoWhereTheLastCheckpointCannotBeSaved) {
-  class Full : public Files {
-    void write(const fs::path&, std::span<const std::string_view>) const override {
-      throw SystemError("No space left on device");
-    }
-  };
   const testing::ScratchFolder folder;
   std::string warnings;
   const LogSink log = [&](LogLevel level, const std::string& line) {
@@ -149,6 +150,27 @@ TEST(UnreadableBatches, AreNamedAlsoWhereTheLastCheckpointCannotBeSaved) {
               }),
               HasSubstr("a/smile.png"));
   EXPECT_THAT(warnings, AllOf(HasSubstr("no checkpoint of iteration 3 was saved"), HasSubstr("No space left")));
+}
+
+// The root cannot save, and another rank cannot read: both stay in step, and all say what could not be read.
+TEST(UnreadableBatches, OfARankAreNamedAlsoWhereTheRootCannotSave) {
+  const testing::ScratchFolder folder;
+  std::mutex guard;
+  std::vector<std::string> messages;
+  testing::run_ranks(2, [&](auto& group) {
+    const Sides sides{.source = group.rank() == 1 ? 10 : kAlways};
+    std::string message;
+    try {
+      train_on(folder.path(), recipe_with("alternating"), sides, group, Full());
+    } catch (const dist::CommonError& error) {
+      message = error.what();
+      group.barrier();
+    }
+    const std::lock_guard lock(guard);
+    messages.push_back(message);
+  });
+  EXPECT_EQ(messages[0], messages[1]);
+  EXPECT_THAT(messages[0], AllOf(HasSubstr("rank 1 on host"), HasSubstr("a/smile.png")));
 }
 
 // The other ranks have their batches. They must neither wait for this one nor lose the iterations before.
