@@ -88,6 +88,7 @@ int eval_command(EvalCommand command) {
   command.evaluate.source = command.source;
   command.evaluate.target = command.target;
   const auto result = session::evaluate(model, command.evaluate, compute, hooks);
+  if (!result.complete) return kStopped;
   if (!group.is_root()) return kDone;
   if (command.common.json) {
     print_json(json_of(model, result));

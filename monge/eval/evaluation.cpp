@@ -40,17 +40,42 @@ struct Sides {
   }
 };
 
+/// The samples that data::some_items gives. Images that are decoded are read in parts.
+torch::Tensor read_samples(const data::Source& source, int64_t n, const torch::Generator& generator,
+                           EvaluationProgress& progress) {
+  if (!source.gives_files()) return data::some_items(source, n, generator);
+  const auto indices = data::some_indices(source.size(), n, generator);
+  const auto count = static_cast<int64_t>(indices.size());
+  torch::Tensor out;
+  for (int64_t begin = 0; begin < count; begin += kImagesAtOnce) {
+    const int64_t end = std::min(begin + kImagesAtOnce, count);
+    const auto part = source.items({indices.begin() + begin, indices.begin() + end});
+    if (end - begin == count) return part;
+    if (begin == 0) {
+      auto shape = part.sizes().vec();
+      shape[0] = count;
+      out = torch::empty(shape, part.options());
+    }
+    out.narrow(0, begin, end - begin).copy_(part);
+    progress.at("reading samples", end, count);
+  }
+  return out;
+}
+
 struct DrawnSamples {
   torch::Tensor x, y, y_b;  ///< y_b is undefined if there is no floor
   torch::Tensor y_whole;    ///< y and, if one set serves as both sides, y_b
 };
 
-DrawnSamples draw_samples(const Sides& sides) {
+DrawnSamples draw_samples(const Sides& sides, EvaluationProgress& progress) {
   DrawnSamples out;
-  out.x = data::some_items(sides.source, sides.samples, sides.streams.at("eval source", 0));
-  out.y = out.y_whole = data::some_items(sides.target, sides.samples, sides.streams.at("eval target", 0));
+  const auto draw = [&](const data::Source& from, const char* stream) {
+    return read_samples(from, sides.samples, sides.streams.at(stream, 0), progress);
+  };
+  out.x = draw(sides.source, "eval source");
+  out.y = out.y_whole = draw(sides.target, "eval target");
   if (!sides.one_target() || sides.target.endless()) {
-    out.y_b = data::some_items(sides.target_b, sides.samples, sides.streams.at("eval target b", 0));
+    out.y_b = draw(sides.target_b, "eval target b");
   } else if (out.y.size(0) >= 4) {
     // The halves must not share an item, or the floor would be too low.
     const auto halves = out.y.chunk(2);
@@ -63,7 +88,7 @@ DrawnSamples draw_samples(const Sides& sides) {
 /// T(x, z), [B, samples_per_input, ...]: each rank maps some chunks of the inputs.
 /// @param weights  if given, receives those of the inputs, see Model::translate.
 torch::Tensor mapped(const model::Model& model, const torch::Tensor& x, const RandomStreams& streams,
-                     dist::ProcessGroup& group, torch::Tensor* weights) {
+                     dist::ProcessGroup& group, torch::Tensor* weights, EvaluationProgress& progress) {
   const int64_t samples_per_input = model.stochastic() ? 2 : 1;
   auto shape = x.sizes().vec();
   shape.insert(shape.begin() + 1, samples_per_input);
@@ -77,6 +102,8 @@ torch::Tensor mapped(const model::Model& model, const torch::Tensor& x, const Ra
     pieces.push_back(model.translate(x.narrow(0, begin, std::min(chunk, x.size(0) - begin)), samples_per_input,
                                      streams.at("eval z", begin), weights ? &of_piece : nullptr));
     if (weights) weight_pieces.push_back(of_piece);
+    const int64_t done = begin / chunk - chunks.begin + 1;
+    if (chunks.length > 1) progress.at("translating samples", done, chunks.length);
   }
   if (weights) *weights = group.gather_rows(torch::cat(weight_pieces));
   return group.gather_rows(torch::cat(pieces));
@@ -171,20 +198,6 @@ double value_of_metric(const Metric& row, MetricContext& context) {
   }
 }
 
-/// All metrics of the registry that apply.
-NamedMetrics computed(MetricContext& context, const std::vector<Samples>& bad) {
-  NamedMetrics out;
-  for (const auto& row : metrics().rows()) {
-    if (!row.compute || !row.applies_to(context)) continue;
-    // With samples that cannot be measured the value is noise, even if the arithmetic gives a number. With measurable
-    // samples a sum of squares can still overflow.
-    const bool measurable = std::none_of(bad.begin(), bad.end(), [&](Samples samples) { return row.is_of(samples); });
-    const double value = measurable ? value_of_metric(row, context) : kNotMeasured;
-    out.emplace_back(row.name, std::isfinite(value) ? value : kNotMeasured);
-  }
-  return out;
-}
-
 NamedMetrics image_metrics_of(ImageEvaluator& image_evaluator, const MetricContext& context) {
   require(context.has_images(),
           "eval.features and eval.lpips evaluate images, but these data are vectors; leave them out");
@@ -192,7 +205,36 @@ NamedMetrics image_metrics_of(ImageEvaluator& image_evaluator, const MetricConte
     if (samples.defined() && !torch::isfinite(samples).all().item<bool>()) return {};
   }
   return image_evaluator.evaluate(context.input(), context.output(), context.target(), context.target_b(),
-                                  context.group());
+                                  context.group(), context.between_blocks());
+}
+
+/// All metrics of the registry that apply, and those of the image evaluator, which may be null.
+void compute_metrics(MetricContext& context, const std::vector<Samples>& bad, ImageEvaluator* image_evaluator,
+                     EvaluationProgress& progress, Evaluation& evaluation) {
+  std::vector<const Metric*> rows;
+  for (const auto& row : metrics().rows()) {
+    if (row.compute && row.applies_to(context)) rows.push_back(&row);
+  }
+  // The samples, which are there, count as one unit.
+  const auto total = static_cast<int64_t>(rows.size()) + (image_evaluator ? 2 : 1);
+  int64_t done = 1;
+  for (const auto* row : rows) {
+    progress.agree();
+    progress.at("computing metrics", done++, total);
+    // With samples that cannot be measured the value is noise, even if the arithmetic gives a number. With measurable
+    // samples a sum of squares can still overflow.
+    const bool measurable = std::none_of(bad.begin(), bad.end(), [&](Samples samples) { return row->is_of(samples); });
+    const double value = measurable ? value_of_metric(*row, context) : kNotMeasured;
+    evaluation.metrics.emplace_back(row->name, std::isfinite(value) ? value : kNotMeasured);
+  }
+  if (image_evaluator) {
+    progress.agree();
+    progress.at("computing metrics", done++, total);
+    evaluation.image_metrics = image_metrics_of(*image_evaluator, context);
+    evaluation.image_warning = image_evaluator->few_samples_warning(evaluation.samples, evaluation.target_samples);
+  }
+  progress.agree();
+  progress.at("computing metrics", total, total);
 }
 
 /// All ranks must decide alike from the metrics, and sums by another number of threads differ in their last bits.
@@ -252,14 +294,15 @@ std::string Evaluation::verdict() const {
 
 Evaluation evaluate(const model::Model& model, const data::Source& source, const data::Source& target,
                     const data::Source& target_b, int64_t samples, uint64_t seed, ImageEvaluator* image_evaluator,
-                    dist::ProcessGroup& group) {
+                    dist::ProcessGroup& group, EvaluationProgress progress) {
   require(!model.reversed || !model.sample_weights, model.origin,
           ": the inverse map of an unbalanced problem is evaluated with the map, not by itself");
   const RandomStreams streams(seed);
   const Sides sides{.source = source, .target = target, .target_b = target_b, .samples = samples, .streams = streams};
-  auto drawn = draw_samples(sides);
+  auto drawn = draw_samples(sides, progress);
+  progress.agree();
   torch::Tensor x_weights;
-  const auto output = mapped(model, drawn.x, streams, group, model.sample_weights ? &x_weights : nullptr);
+  const auto output = mapped(model, drawn.x, streams, group, model.sample_weights ? &x_weights : nullptr, progress);
   // A map is evaluated as it is used: images are clamped to their range.
   auto used = drawn.x.dim() == 4 ? output.clamp(-1, 1) : output;
   Evaluation out;
@@ -269,12 +312,9 @@ Evaluation evaluate(const model::Model& model, const data::Source& source, const
   std::optional<WeightStatistics> weight_statistics;
   if (model.sample_weights && bad.empty())
     weight_statistics = resample_by_weight(*model.sample_weights, x_weights, streams, drawn, used, out);
-  MetricContext context(model, drawn.x, used, drawn.y, drawn.y_b, group, weight_statistics);
-  out.metrics = computed(context, bad);
-  if (image_evaluator) {
-    out.image_metrics = image_metrics_of(*image_evaluator, context);
-    out.image_warning = image_evaluator->few_samples_warning(out.samples, out.target_samples);
-  }
+  MetricContext context(model, drawn.x, used, drawn.y, drawn.y_b, group, weight_statistics,
+                        [&] { progress.between_blocks(); });
+  compute_metrics(context, bad, image_evaluator, progress, out);
   const data::LostColumns lost{.source = data::lost_columns(source, samples, streams.at("eval source", 0)),
                                .target = data::lost_columns(target, samples, streams.at("eval target", 0))};
   out.lost_columns = lost_column_labels(lost, source, target);

@@ -11,6 +11,7 @@
 #include "monge/data/lost_columns.h"
 #include "monge/data/source.h"
 #include "monge/dist/process_group.h"
+#include "monge/eval/evaluation_progress.h"
 #include "monge/eval/image_evaluator.h"
 #include "monge/eval/push_forward_error.h"
 #include "monge/eval/target_verdict.h"
@@ -61,14 +62,15 @@ struct Evaluation {
 /// @param image_evaluator  adds the metrics of trained networks for images; may be null.
 /// @param group     all ranks of a job call this. Each rank maps a part of the inputs and computes the features of a
 ///                  part of the samples and a part of the distances; afterwards all have the metrics of the root.
+/// @param progress  where the evaluation can be stopped.
 /// @throws InputError for an image evaluator with vectors, for the inverse() of an unbalanced model, and whatever the
-/// sources and the map throw. An error in a
-///         metric keeps its type, and its message names the metric; an exception that is neither monge's nor LibTorch's
-///         becomes a SystemError.
+///         sources and the map throw. An error in a metric keeps its type, and its message names the metric; an
+///         exception that is neither monge's nor LibTorch's becomes a SystemError. EvaluationStopped through
+///         `progress`.
 Evaluation evaluate(const model::Model& model, const data::Source& source, const data::Source& target,
                     const data::Source& target_b, int64_t samples, uint64_t seed,
-                    ImageEvaluator* image_evaluator = nullptr,
-                    dist::ProcessGroup& group = dist::ProcessGroup::single());
+                    ImageEvaluator* image_evaluator = nullptr, dist::ProcessGroup& group = dist::ProcessGroup::single(),
+                    EvaluationProgress progress = {});
 
 /// The image evaluator that the section [eval] of a recipe configures; null if it configures none.
 /// @throws InputError naming what is missing and how to get it.

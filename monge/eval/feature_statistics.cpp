@@ -125,11 +125,12 @@ double frechet_distance(const FeatureStatistics& a, const FeatureStatistics& b) 
   return frechet_distance(a.moments, b.moments);
 }
 
-KernelDistance kernel_distance(const FeatureStatistics& a, const FeatureStatistics& b, dist::ProcessGroup& group) {
+KernelDistance kernel_distance(const FeatureStatistics& a, const FeatureStatistics& b, dist::ProcessGroup& group,
+                               const BetweenBlocks& between_blocks) {
   require_same_protocol(a, b);
   require_features(a);
   require_features(b);
-  return kernel_distance(a.features_NF, b.features_NF, group);
+  return kernel_distance(a.features_NF, b.features_NF, group, between_blocks);
 }
 
 std::string few_features_warning(const FeatureStatistics& s) {

@@ -54,9 +54,10 @@ double frechet_distance(const FeatureStatistics& a, const FeatureStatistics& b);
 void require_features(const FeatureStatistics& statistics);
 
 /// KID or KD. @throws InputError  when the protocols differ, or a side keeps no features.
-/// @param group  see kernel_distance of samples.
+/// @param group, between_blocks  see kernel_distance of samples.
 KernelDistance kernel_distance(const FeatureStatistics& a, const FeatureStatistics& b,
-                               dist::ProcessGroup& group = dist::ProcessGroup::single());
+                               dist::ProcessGroup& group = dist::ProcessGroup::single(),
+                               const BetweenBlocks& between_blocks = {});
 
 /// A warning line when there are no more samples than features, so that the covariance is singular; else "".
 std::string few_features_warning(const FeatureStatistics& statistics);

@@ -98,7 +98,8 @@ std::vector<int64_t> partners_of(const data::Source& source, const std::vector<i
 }
 
 NamedMetrics evaluate_against_truth(const model::Model& model, const data::Source& source, const data::Source& truth,
-                                    int64_t samples, uint64_t seed, const Lpips* lpips, dist::ProcessGroup& group) {
+                                    int64_t samples, uint64_t seed, const Lpips* lpips, dist::ProcessGroup& group,
+                                    EvaluationProgress progress) {
   for (const auto* side : {&source, &truth}) {
     require(!side->endless(), side->name(), ": is endless, and right outputs are compared item by item");
     require(side->item_shape().size() == 3, side->name(), ": holds vectors; only right outputs of images are compared");
@@ -135,6 +136,7 @@ NamedMetrics evaluate_against_truth(const model::Model& model, const data::Sourc
     }
     add_pairs(x, wanted, lpips, sums[kInputs]);
     if (count > 1) add_pairs(truth.items(other), wanted, lpips, sums[kOthers]);
+    progress.at("comparing with the right outputs", chunk - chunks.begin + 1, chunks.length);
   }
   add_ranks(group, sums);
 

@@ -7,6 +7,7 @@
 #include "monge/core/named_metrics.h"
 #include "monge/data/source.h"
 #include "monge/dist/process_group.h"
+#include "monge/eval/evaluation_progress.h"
 #include "monge/eval/lpips.h"
 #include "monge/model/model.h"
 
@@ -36,9 +37,11 @@ std::vector<int64_t> partners_of(const data::Source& source, const std::vector<i
 /// @param seed     seed of the choice of inputs and of the noises.
 /// @param lpips    may be null.
 /// @param group    all ranks call this; each maps a part of the inputs, and all return the same.
+/// @param progress where a single process can be stopped; several ranks are not.
 /// @throws InputError for endless sources, vectors, images of another size than the outputs, and as partners_of.
 NamedMetrics evaluate_against_truth(const model::Model& model, const data::Source& source, const data::Source& truth,
                                     int64_t samples, uint64_t seed, const Lpips* lpips = nullptr,
-                                    dist::ProcessGroup& group = dist::ProcessGroup::single());
+                                    dist::ProcessGroup& group = dist::ProcessGroup::single(),
+                                    EvaluationProgress progress = {});
 
 }  // namespace monge::eval

@@ -17,6 +17,7 @@ namespace monge::eval {
 namespace {
 
 constexpr size_t kMostCached = 4;
+constexpr int64_t kFeaturesAtOnce = 64;  // images; a multiple of images_at_once(), so that the nets' batches stay equal
 
 /// `of_fid_net` for the FID Inception net, else "OTHER_NAME".
 std::string key(const char* of_fid_net, const char* other, const FeatureNet& net) {
@@ -67,24 +68,29 @@ std::shared_ptr<const Lpips> open_lpips(const std::string& net, const std::strin
                                  device);
 }
 
-FeatureStatistics ImageEvaluator::statistics(const torch::Tensor& images_BCHW, dist::ProcessGroup& group) const {
-  const auto own = dist::slice_of(images_BCHW.size(0), group);
-  auto features = own.length > 0 ? features_->features(as_saved(images_BCHW.narrow(0, own.begin, own.length)))
-                                 : torch::empty({0, features_->dim()}, torch::kFloat32);
+FeatureStatistics ImageEvaluator::statistics(const torch::Tensor& images_BCHW, const Work& work) const {
+  const auto own = dist::slice_of(images_BCHW.size(0), work.group);
+  auto features = torch::empty({own.length, features_->dim()}, torch::kFloat32);
+  for (int64_t begin = 0; begin < own.length; begin += kFeaturesAtOnce) {
+    const int64_t length = std::min(kFeaturesAtOnce, own.length - begin);
+    features.narrow(0, begin, length)
+        .copy_(features_->features(as_saved(images_BCHW.narrow(0, own.begin + begin, length))));
+    if (work.between_blocks) work.between_blocks();
+  }
   MomentSum sum;
   sum.add(features);
-  const auto moments = sum.moments(group);
-  features = group.gather_rows(features);  // the kernel distance needs all of them
+  const auto moments = sum.moments(work.group);
+  features = work.group.gather_rows(features);  // the kernel distance needs all of them
   return {.protocol = protocol_of(*features_), .source = "the samples", .moments = moments, .features_NF = features};
 }
 
-FeatureStatistics ImageEvaluator::cached_statistics(const torch::Tensor& images_BCHW, dist::ProcessGroup& group) {
+FeatureStatistics ImageEvaluator::cached_statistics(const torch::Tensor& images_BCHW, const Work& work) {
   const auto plain = io::plain(images_BCHW);
   const auto hash = content_hash(io::bytes_of(plain));
   const auto at = cache_.find(hash);
   if (at != cache_.end()) return at->second;
   if (cache_.size() >= kMostCached) cache_.clear();
-  return cache_.emplace(hash, statistics(images_BCHW, group)).first->second;
+  return cache_.emplace(hash, statistics(images_BCHW, work)).first->second;
 }
 
 std::vector<std::pair<std::string, std::string>> ImageEvaluator::protocol() const {
@@ -111,32 +117,32 @@ std::string ImageEvaluator::few_samples_warning(int64_t outputs, int64_t target)
 }
 
 void ImageEvaluator::add_feature_metrics(const torch::Tensor& x, const torch::Tensor& output, const torch::Tensor& y,
-                                         const torch::Tensor& y_b, dist::ProcessGroup& group, NamedMetrics& out) {
+                                         const torch::Tensor& y_b, const Work& work, NamedMetrics& out) {
   if (x.size(0) < 2 || y.size(0) < 2) return;
   const auto frechet = frechet_key(*features_), kernel = key("kid", "kd", *features_);
-  const auto mapped = statistics(output.select(1, 0), group);
-  const auto target = cached_statistics(y, group);
-  const auto distance = kernel_distance(mapped, target, group);
+  const auto mapped = statistics(output.select(1, 0), work);
+  const auto target = cached_statistics(y, work);
+  const auto distance = kernel_distance(mapped, target, work.group, work.between_blocks);
   out.emplace_back(frechet, frechet_distance(mapped, target));
   out.emplace_back(kernel, distance.value);
   out.emplace_back(kernel + "_stderr", distance.standard_error);
   if (!y_b.defined() || y_b.size(0) < 2) return;
   // As many samples as outputs, because the Frechet distance falls with the count.
-  const auto other = cached_statistics(y_b.slice(0, 0, x.size(0)), group);
+  const auto other = cached_statistics(y_b.slice(0, 0, x.size(0)), work);
   out.emplace_back(frechet + "_floor", frechet_distance(other, target));
-  out.emplace_back(kernel + "_floor", kernel_distance(other, target, group).value);
+  out.emplace_back(kernel + "_floor", kernel_distance(other, target, work.group, work.between_blocks).value);
 }
 
-void ImageEvaluator::add_lpips_metrics(const torch::Tensor& x, const torch::Tensor& output, dist::ProcessGroup& group,
+void ImageEvaluator::add_lpips_metrics(const torch::Tensor& x, const torch::Tensor& output, const Work& work,
                                        NamedMetrics& out) const {
   const int64_t samples_per_input = output.size(1);
-  const auto own = dist::slice_of(x.size(0), group);
+  const auto own = dist::slice_of(x.size(0), work.group);
   const auto part = [&](const torch::Tensor& images) { return rounded(images.narrow(0, own.begin, own.length)); };
   // The mean over the images of all ranks. `values` gives a value for each image of this rank.
   const auto mean = [&](auto&& values) {
     const auto sum =
         own.length > 0 ? values().to(torch::kFloat64).sum().reshape({1}).cpu() : torch::zeros({1}, torch::kFloat64);
-    group.sum(sum);
+    work.group.sum(sum);
     return sum.template item<double>() / static_cast<double>(own.whole);
   };
   const auto input = own.length > 0 ? std::optional(part(x)) : std::nullopt;
@@ -145,9 +151,10 @@ void ImageEvaluator::add_lpips_metrics(const torch::Tensor& x, const torch::Tens
   double change = 0, similarity = 0, difference = 0;
   for (int64_t k = 0; k < samples_per_input; ++k) {
     const auto sample = own.length > 0 ? std::optional(part(output.select(1, k))) : std::nullopt;
-    change += mean([&] { return lpips_->distance(*input, *sample); });
+    change += mean([&] { return lpips_->distance(*input, *sample, work.between_blocks); });
     if (wide) similarity += mean([&] { return structural_similarity(*input, *sample); });
-    for (const auto& other : seen) difference += mean([&] { return lpips_->distance(*other, *sample); });
+    for (const auto& other : seen)
+      difference += mean([&] { return lpips_->distance(*other, *sample, work.between_blocks); });
     seen.push_back(sample);
   }
   out.emplace_back("lpips", change / static_cast<double>(samples_per_input));
@@ -158,11 +165,13 @@ void ImageEvaluator::add_lpips_metrics(const torch::Tensor& x, const torch::Tens
 }
 
 NamedMetrics ImageEvaluator::evaluate(const torch::Tensor& x, const torch::Tensor& output, const torch::Tensor& y,
-                                      const torch::Tensor& y_b, dist::ProcessGroup& group) {
+                                      const torch::Tensor& y_b, dist::ProcessGroup& group,
+                                      const BetweenBlocks& between_blocks) {
   NamedMetrics out;
+  const Work work{group, between_blocks};
   if (!output.isfinite().all().item<bool>()) return out;  // rounding would turn NaN into black
-  if (features_) add_feature_metrics(x, output, y, y_b, group, out);
-  if (lpips_) add_lpips_metrics(x, output, group, out);
+  if (features_) add_feature_metrics(x, output, y, y_b, work, out);
+  if (lpips_) add_lpips_metrics(x, output, work, out);
   return out;
 }
 

@@ -11,6 +11,7 @@
 
 #include "monge/core/named_metrics.h"
 #include "monge/dist/process_group.h"
+#include "monge/eval/evaluation_progress.h"
 #include "monge/eval/feature_statistics.h"
 #include "monge/eval/features.h"
 #include "monge/eval/lpips.h"
@@ -63,17 +64,25 @@ class ImageEvaluator {
   /// @param output_BKCHW   K outputs per input, clamped to [-1, 1].
   /// @param y, y_b         target samples, and other target samples for the floor. Without y_b there is no floor.
   /// @param group          all ranks call this with the same images; each puts a slice of them through the nets.
+  /// @param between_blocks     may be empty.
   /// @return               no metrics for outputs that are not finite.
   /// @throws InputError for images that a net cannot take.
   NamedMetrics evaluate(const torch::Tensor& x_BCHW, const torch::Tensor& output_BKCHW, const torch::Tensor& y,
-                        const torch::Tensor& y_b, dist::ProcessGroup& group = dist::ProcessGroup::single());
+                        const torch::Tensor& y_b, dist::ProcessGroup& group = dist::ProcessGroup::single(),
+                        const BetweenBlocks& between_blocks = {});
 
  private:
-  FeatureStatistics cached_statistics(const torch::Tensor& images_BCHW, dist::ProcessGroup& group);
-  FeatureStatistics statistics(const torch::Tensor& images_BCHW, dist::ProcessGroup& group) const;
+  /// What the computations of all metrics need.
+  struct Work {
+    dist::ProcessGroup& group;
+    const BetweenBlocks& between_blocks;
+  };
+
+  FeatureStatistics cached_statistics(const torch::Tensor& images_BCHW, const Work& work);
+  FeatureStatistics statistics(const torch::Tensor& images_BCHW, const Work& work) const;
   void add_feature_metrics(const torch::Tensor& x_BCHW, const torch::Tensor& output_BKCHW, const torch::Tensor& y,
-                           const torch::Tensor& y_b, dist::ProcessGroup& group, NamedMetrics& out);
-  void add_lpips_metrics(const torch::Tensor& x_BCHW, const torch::Tensor& output_BKCHW, dist::ProcessGroup& group,
+                           const torch::Tensor& y_b, const Work& work, NamedMetrics& out);
+  void add_lpips_metrics(const torch::Tensor& x_BCHW, const torch::Tensor& output_BKCHW, const Work& work,
                          NamedMetrics& out) const;
 
   std::shared_ptr<const FeatureNet> features_;

@@ -30,7 +30,7 @@ torch::Tensor features_of(const torch::Tensor& images, const std::vector<torch::
 
 }  // namespace
 
-torch::Tensor random_features(const torch::Tensor& images) {
+torch::Tensor random_features(const torch::Tensor& images, const BetweenBlocks& between_blocks) {
   require(images.dim() == 4 && images.size(0) > 0 && images.size(2) >= 8 && images.size(3) >= 8,
           "random features: images must be [N, C, H, W] of 8 x 8 pixels or more, got ", images.sizes());
   const c10::InferenceMode inference;
@@ -47,6 +47,7 @@ torch::Tensor random_features(const torch::Tensor& images) {
   for (int64_t begin = 0; begin < images.size(0); begin += kChunk) {
     const auto chunk = images.slice(0, begin, begin + kChunk).to(torch::kCPU, torch::kFloat32).clamp(-1, 1);
     out.push_back(features_of(chunk, weights));
+    if (between_blocks) between_blocks();
   }
   return torch::cat(out);
 }

@@ -4,6 +4,7 @@
 #include <torch/types.h>
 
 #include "monge/dist/process_group.h"
+#include "monge/eval/evaluation_progress.h"
 
 namespace monge::eval {
 
@@ -25,8 +26,10 @@ struct KernelDistance {
 /// (n + m)^2 F.
 /// @param a_NF,b_MF  any float type.
 /// @param group      all ranks call this with the same samples; each computes a slice of the pairs.
+/// @param between_blocks  may be empty.
 /// @throws InputError if F differs, for fewer than 2 samples, or for NaN and infinity.
 KernelDistance kernel_distance(const torch::Tensor& a_NF, const torch::Tensor& b_MF,
-                               dist::ProcessGroup& group = dist::ProcessGroup::single());
+                               dist::ProcessGroup& group = dist::ProcessGroup::single(),
+                               const BetweenBlocks& between_blocks = {});
 
 }  // namespace monge::eval

@@ -57,11 +57,12 @@ std::vector<torch::Tensor> Lpips::normalised_taps(const SignedImages& images) co
   return out;
 }
 
-torch::Tensor Lpips::distance(const SignedImages& a, const SignedImages& b) const {
-  return distance_by_layer(a, b).sum(1);
+torch::Tensor Lpips::distance(const SignedImages& a, const SignedImages& b, const BetweenBlocks& between_blocks) const {
+  return distance_by_layer(a, b, between_blocks).sum(1);
 }
 
-torch::Tensor Lpips::distance_by_layer(const SignedImages& a, const SignedImages& b) const {
+torch::Tensor Lpips::distance_by_layer(const SignedImages& a, const SignedImages& b,
+                                       const BetweenBlocks& between_blocks) const {
   check_pairs("LPIPS", a, b);
   const int64_t least = trunk_.least_size();
   require(a.height() >= least && a.width() >= least, "LPIPS: images of ", a.height(), " x ", a.width(),
@@ -78,6 +79,7 @@ torch::Tensor Lpips::distance_by_layer(const SignedImages& a, const SignedImages
       const auto gap = (of_a[l] - of_b[l]).square_() * heads_[l];
       out.slice(0, begin, end).select(1, static_cast<int64_t>(l)).copy_(gap.sum(1).mean({1, 2}));
     }
+    if (between_blocks) between_blocks();
   }
   return out;
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "monge/eval/evaluation_progress.h"
 #include "monge/eval/image_range.h"
 #include "monge/eval/lpips_trunk.h"
 
@@ -29,12 +30,14 @@ class Lpips {
         torch::Device device = torch::kCPU);
 
   /// The distance of each pair.
+  /// @param between_blocks  may be empty.
   /// @return  [N] float32 on the CPU.
   /// @throws InputError unless a and b hold equally many images of one size, no smaller than the trunk needs.
-  torch::Tensor distance(const SignedImages& a, const SignedImages& b) const;
+  torch::Tensor distance(const SignedImages& a, const SignedImages& b, const BetweenBlocks& between_blocks = {}) const;
 
   /// The terms of the sum, [N, L].
-  torch::Tensor distance_by_layer(const SignedImages& a, const SignedImages& b) const;
+  torch::Tensor distance_by_layer(const SignedImages& a, const SignedImages& b,
+                                  const BetweenBlocks& between_blocks = {}) const;
 
   /// "lpips-alex", "lpips-squeeze" or "lpips-vgg".
   std::string name() const { return "lpips-" + name_of(net_); }

@@ -48,11 +48,12 @@ bool meets(Need need, const MetricContext& context) {
 }
 
 /// Random features of all samples; each rank computes those of its slice.
-torch::Tensor features_of(const torch::Tensor& samples, dist::ProcessGroup& group) {
-  if (group.size() == 1) return random_features(samples);
+torch::Tensor features_of(const torch::Tensor& samples, dist::ProcessGroup& group,
+                          const BetweenBlocks& between_blocks) {
+  if (group.size() == 1) return random_features(samples, between_blocks);
   const auto own = dist::slice_of(samples.size(0), group);
   const auto of_one = random_features(samples.narrow(0, 0, 1));
-  return group.gather_rows(own.length > 0 ? random_features(samples.narrow(0, own.begin, own.length))
+  return group.gather_rows(own.length > 0 ? random_features(samples.narrow(0, own.begin, own.length), between_blocks)
                                           : of_one.narrow(0, 0, 0));
 }
 
@@ -255,24 +256,26 @@ std::vector<Metric> built_in_metrics() {
 
 MetricContext::MetricContext(const model::Model& model, torch::Tensor input, torch::Tensor output, torch::Tensor target,
                              torch::Tensor target_b, dist::ProcessGroup& group,
-                             std::optional<WeightStatistics> weight_statistics)
+                             std::optional<WeightStatistics> weight_statistics, BetweenBlocks between_blocks)
     : model_(model),
       input_(std::move(input)),
       output_(std::move(output)),
       target_(std::move(target)),
       target_b_(std::move(target_b)),
       group_(group),
-      weight_statistics_(weight_statistics) {}
+      weight_statistics_(weight_statistics),
+      between_blocks_(std::move(between_blocks)) {}
 
 template <class View>
 PushForwardError MetricContext::compare(const View& view) const {
   if (target_b_.defined())
-    return push_forward_error(view(input_), view(first_output()), view(target_), view(target_b_), group_);
+    return push_forward_error(view(input_), view(first_output()), view(target_), view(target_b_), group_,
+                              between_blocks_);
   const auto on_target = view(target_);
   PushForwardError out;
-  out.error = energy_distance(view(first_output()), on_target, Pairs::all, group_);
+  out.error = energy_distance(view(first_output()), on_target, Pairs::all, group_, between_blocks_);
   out.floor = std::numeric_limits<double>::quiet_NaN();
-  out.start = energy_distance(view(input_), on_target, Pairs::all, group_);
+  out.start = energy_distance(view(input_), on_target, Pairs::all, group_, between_blocks_);
   return out;
 }
 
@@ -283,7 +286,8 @@ const PushForwardError& MetricContext::distance() {
 
 const PushForwardError& MetricContext::feature_distance() {
   if (!feature_distance_) {
-    feature_distance_ = compare([&](const torch::Tensor& samples) { return features_of(samples, group_); });
+    feature_distance_ =
+        compare([&](const torch::Tensor& samples) { return features_of(samples, group_, between_blocks_); });
   }
   return *feature_distance_;
 }
@@ -298,6 +302,7 @@ torch::Tensor MetricContext::mapped_back(const torch::Tensor& y, const char* str
   for (int64_t begin = 0; begin < y.size(0); begin += chunk) {
     const auto piece = y.narrow(0, begin, std::min(chunk, y.size(0) - begin));
     pieces.push_back(inverse.translate(piece, 1, streams.at(stream, begin)).select(1, 0));
+    if (between_blocks_) between_blocks_();
   }
   const auto out = torch::cat(pieces);
   return has_images() ? out.clamp(-1, 1) : out;
@@ -313,9 +318,9 @@ const PushForwardError& MetricContext::inverse_distance() {
     out.error = out.floor = out.start = std::numeric_limits<double>::quiet_NaN();
   } else {
     const auto y = target_.narrow(0, 0, count);
-    out.error = energy_distance(mapped_back(y, "inverse of target"), halves[0], Pairs::all, group_);
-    out.floor = energy_distance(halves[1].narrow(0, 0, count), halves[0], Pairs::all, group_);
-    out.start = energy_distance(y, halves[0], Pairs::all, group_);
+    out.error = energy_distance(mapped_back(y, "inverse of target"), halves[0], Pairs::all, group_, between_blocks_);
+    out.floor = energy_distance(halves[1].narrow(0, 0, count), halves[0], Pairs::all, group_, between_blocks_);
+    out.start = energy_distance(y, halves[0], Pairs::all, group_, between_blocks_);
   }
   inverse_distance_ = out;
   return *inverse_distance_;

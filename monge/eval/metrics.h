@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "monge/dist/process_group.h"
+#include "monge/eval/evaluation_progress.h"
 #include "monge/eval/push_forward_error.h"
 #include "monge/eval/texture.h"
 #include "monge/eval/weighted_samples.h"
@@ -31,9 +32,10 @@ class MetricContext {
   /// @param target_b  [K, ...item], other target samples, for the floors; undefined if there are none.
   /// @param weight_statistics  of the samples' weights, for unbalanced problems; else unset.
   /// @param model     the map; it and the group must outlive the context.
+  /// @param between_blocks  may be empty.
   MetricContext(const model::Model& model, torch::Tensor input, torch::Tensor output, torch::Tensor target,
                 torch::Tensor target_b, dist::ProcessGroup& group,
-                std::optional<WeightStatistics> weight_statistics = {});
+                std::optional<WeightStatistics> weight_statistics = {}, BetweenBlocks between_blocks = {});
 
   const model::Model& model() const { return model_; }
   const torch::Tensor& input() const { return input_; }
@@ -42,6 +44,7 @@ class MetricContext {
   const torch::Tensor& target_b() const { return target_b_; }
   dist::ProcessGroup& group() const { return group_; }
   const std::optional<WeightStatistics>& weight_statistics() const { return weight_statistics_; }
+  const BetweenBlocks& between_blocks() const { return between_blocks_; }
 
   /// The first output of each input, [B, ...item].
   torch::Tensor first_output() const { return output_.select(1, 0); }
@@ -72,6 +75,7 @@ class MetricContext {
   torch::Tensor input_, output_, target_, target_b_;
   dist::ProcessGroup& group_;
   std::optional<WeightStatistics> weight_statistics_;
+  BetweenBlocks between_blocks_;
   std::optional<PushForwardError> distance_, feature_distance_, inverse_distance_;
   std::optional<double> move_;
   std::optional<Texture> texture_;

@@ -22,7 +22,8 @@ void check_same_shape(const char* what, const torch::Tensor& a, const torch::Ten
           b.sizes());
 }
 
-double sum_of_distances(const torch::Tensor& a_ND, const torch::Tensor& b_MD, dist::ProcessGroup& group) {
+double sum_of_distances(const torch::Tensor& a_ND, const torch::Tensor& b_MD, dist::ProcessGroup& group,
+                        const BetweenBlocks& between_blocks) {
   const int64_t step = std::max<int64_t>(1, kBlockEntries / b_MD.size(0));
   const auto own = dist::slice_of(a_ND.size(0), group);
   const int64_t end = own.begin + own.length;
@@ -30,6 +31,7 @@ double sum_of_distances(const torch::Tensor& a_ND, const torch::Tensor& b_MD, di
   for (int64_t i = own.begin; i < end; i += step) {
     const auto block = a_ND.slice(0, i, std::min(i + step, end));
     out += distances(block, b_MD).sum().item<double>();
+    if (between_blocks) between_blocks();
   }
   const auto all = torch::full({1}, out, torch::kFloat64);
   group.sum(all);
@@ -37,9 +39,10 @@ double sum_of_distances(const torch::Tensor& a_ND, const torch::Tensor& b_MD, di
 }
 
 /// Mean |a - a'|. A point has distance 0 to itself, so the two estimates differ in the divisor alone.
-double mean_within(const torch::Tensor& a_ND, Pairs pairs, dist::ProcessGroup& group) {
+double mean_within(const torch::Tensor& a_ND, Pairs pairs, dist::ProcessGroup& group,
+                   const BetweenBlocks& between_blocks) {
   const double n = static_cast<double>(a_ND.size(0));
-  return sum_of_distances(a_ND, a_ND, group) / (n * (pairs == Pairs::all ? n : n - 1));
+  return sum_of_distances(a_ND, a_ND, group, between_blocks) / (n * (pairs == Pairs::all ? n : n - 1));
 }
 
 /// The coupling of two sorted samples of n and m equal weights: the pairs of entries and their weights.
@@ -66,15 +69,17 @@ Coupling monotone_coupling(int64_t n, int64_t m) {
 
 }  // namespace
 
-double energy_distance(const torch::Tensor& a, const torch::Tensor& b, Pairs pairs, dist::ProcessGroup& group) {
+double energy_distance(const torch::Tensor& a, const torch::Tensor& b, Pairs pairs, dist::ProcessGroup& group,
+                       const BetweenBlocks& between_blocks) {
   check_same_kind("energy distance", a, b);
   const int64_t least = pairs == Pairs::all ? 1 : 2;
   require(a.size(0) >= least && b.size(0) >= least, "energy distance: distinct pairs need 2 samples in each set; got ",
           a.size(0), " and ", b.size(0));
   const auto a_ND = rows(a), b_MD = rows(b);
   const double pair_count = static_cast<double>(a.size(0)) * static_cast<double>(b.size(0));
-  const double between = sum_of_distances(a_ND, b_MD, group) / pair_count;
-  const double distance = 2 * between - mean_within(a_ND, pairs, group) - mean_within(b_MD, pairs, group);
+  const double between = sum_of_distances(a_ND, b_MD, group, between_blocks) / pair_count;
+  const double distance =
+      2 * between - mean_within(a_ND, pairs, group, between_blocks) - mean_within(b_MD, pairs, group, between_blocks);
   // Only rounding makes it negative. NaN must remain NaN; std::max(0.0, NaN) would give 0, the best value.
   return pairs == Pairs::all && distance < 0 ? 0 : distance;
 }
@@ -116,13 +121,13 @@ double displacement_cosine(const torch::Tensor& x, const torch::Tensor& predicti
 
 PushForwardError push_forward_error(const torch::Tensor& inputs, const torch::Tensor& outputs,
                                     const torch::Tensor& target_a, const torch::Tensor& target_b,
-                                    dist::ProcessGroup& group) {
+                                    dist::ProcessGroup& group, const BetweenBlocks& between_blocks) {
   check_same_shape("push-forward error", inputs, outputs);
   check_same_kind("push-forward error", outputs, target_b);
   const int64_t points = std::min(outputs.size(0), target_b.size(0));
-  return {.error = energy_distance(outputs.slice(0, 0, points), target_a, Pairs::all, group),
-          .floor = energy_distance(target_b.slice(0, 0, points), target_a, Pairs::all, group),
-          .start = energy_distance(inputs.slice(0, 0, points), target_a, Pairs::all, group)};
+  return {.error = energy_distance(outputs.slice(0, 0, points), target_a, Pairs::all, group, between_blocks),
+          .floor = energy_distance(target_b.slice(0, 0, points), target_a, Pairs::all, group, between_blocks),
+          .start = energy_distance(inputs.slice(0, 0, points), target_a, Pairs::all, group, between_blocks)};
 }
 
 double output_diversity(const torch::Tensor& outputs) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "monge/dist/process_group.h"
+#include "monge/eval/evaluation_progress.h"
 
 namespace monge::eval {
 
@@ -26,10 +27,12 @@ enum class Pairs {
 /// @param a  [N, ...], any float type.
 /// @param b  [M, ...], entries of the same shape.
 /// @param group  all ranks call this with the same samples; each computes a slice of the distances.
+/// @param between_blocks  may be empty.
 /// @return NaN or infinity if a sample is not finite.
 /// @throws InputError if the entries' shapes differ, or if N or M is 0 (or 1 for distinct pairs).
 double energy_distance(const torch::Tensor& a, const torch::Tensor& b, Pairs pairs = Pairs::all,
-                       dist::ProcessGroup& group = dist::ProcessGroup::single());
+                       dist::ProcessGroup& group = dist::ProcessGroup::single(),
+                       const BetweenBlocks& between_blocks = {});
 
 /// Squared Wasserstein-2 distance of the projections of two samples on random directions, averaged over the directions.
 /// The directions are uniform on the unit sphere and depend on `seed` alone. N and M may differ, because the quantile
@@ -62,7 +65,8 @@ struct PushForwardError {
 /// @throws InputError if a set is empty, or as energy_distance.
 PushForwardError push_forward_error(const torch::Tensor& inputs, const torch::Tensor& outputs,
                                     const torch::Tensor& target_a, const torch::Tensor& target_b,
-                                    dist::ProcessGroup& group = dist::ProcessGroup::single());
+                                    dist::ProcessGroup& group = dist::ProcessGroup::single(),
+                                    const BetweenBlocks& between_blocks = {});
 
 /// How much the outputs for one input differ: the root mean square over entries of the difference of two outputs,
 /// averaged over pairs of outputs and over inputs. 0 if the map ignores its noise.

@@ -112,12 +112,12 @@ void write_truth_grid(const model::Model& model, const data::Source& source, con
   grid.write(options.grid, 3 * kInputsInRow);
 }
 
-}  // namespace
-
-EvaluateResult evaluate(const model::Model& given, const EvaluateOptions& options, const Compute& compute,
-                        const Hooks& given_hooks) {
+/// @throws EvaluationStopped.
+EvaluateResult evaluate_to_the_end(const model::Model& given, const EvaluateOptions& options, const Compute& compute,
+                                   const Hooks& given_hooks) {
   auto& group = compute.group;
   const auto hooks = with_log_on_root(given_hooks, group);
+  eval::EvaluationProgress progress(hooks.stop_flag(), hooks.progress, group);
   require(options.samples >= 2 && options.samples <= 1 << 20, user_word("EvaluateOptions::samples"), " ",
           options.samples, ": allowed is 2 to ", 1 << 20);
   if (!options.grid.empty() && options.truth.empty()) {
@@ -133,6 +133,7 @@ EvaluateResult evaluate(const model::Model& given, const EvaluateOptions& option
   const auto recipe = root_first(group, [&] { return evaluation_recipe(options, model); });
   const auto evaluator = root_first(group, [&] { return eval::make_image_evaluator(recipe, model.device); });
   auto data = open_data(options, recipe, hooks);
+  progress.agree();
   if (group.size() > 1) {  // hashing the names of large sets takes time
     for (const auto& source : {data.source, data.target, data.target_b})
       group.require_same(source->name(), content_summary(*source));
@@ -149,12 +150,13 @@ EvaluateResult evaluate(const model::Model& given, const EvaluateOptions& option
   out.left_out_source = static_cast<int64_t>(data.source->open_report().left_out.size());
   out.left_out_target = static_cast<int64_t>(data.target->open_report().left_out.size());
   out.evaluation = eval::evaluate(model, *data.source, *data.target, *data.target_b, options.samples,
-                                  static_cast<uint64_t>(options.seed), evaluator.get(), group);
+                                  static_cast<uint64_t>(options.seed), evaluator.get(), group, progress);
   if (!options.truth.empty()) {
     const auto truth = root_first(group, [&] { return open_truth(options.truth, recipe, hooks.log); });
     const auto near =
         eval::evaluate_against_truth(model, *data.source, *truth, options.samples, static_cast<uint64_t>(options.seed),
-                                     evaluator ? evaluator->lpips() : nullptr, group);
+                                     evaluator ? evaluator->lpips() : nullptr, group, progress);
+    progress.agree();
     auto& all = out.evaluation.image_metrics;
     all.insert(all.end(), near.begin(), near.end());
     if (!options.grid.empty() && group.is_root()) write_truth_grid(model, *data.source, *truth, options);
@@ -165,6 +167,17 @@ EvaluateResult evaluate(const model::Model& given, const EvaluateOptions& option
     hooks.log(LogLevel::info, protocol_line(out.protocol, out.evaluation));
   }
   return out;
+}
+
+}  // namespace
+
+EvaluateResult evaluate(const model::Model& model, const EvaluateOptions& options, const Compute& compute,
+                        const Hooks& hooks) {
+  try {
+    return evaluate_to_the_end(model, options, compute, hooks);
+  } catch (const eval::EvaluationStopped&) {
+    return {.complete = false, .evaluation = {}, .protocol = {}};
+  }
 }
 
 }  // namespace monge::session

@@ -36,6 +36,7 @@ struct EvaluateOptions {
 };
 
 struct EvaluateResult {
+  bool complete = true;  ///< false when the stop flag ended it; then nothing else is set
   eval::Evaluation evaluation;
   std::vector<std::pair<std::string, std::string>> protocol;  ///< of the image evaluator; empty if there was none
   /// Images of either side that cannot be used and were left out, with on_error = "skip". Their names were logged.
@@ -43,7 +44,8 @@ struct EvaluateResult {
 };
 
 /// Measures whether the map reaches its target and what it costs, in the units of the training. All ranks of the group
-/// call it, and all return the root's metrics. It does not read hooks.stop.
+/// call it, and all return the root's metrics. A single process whose stop flag is set ends between two blocks of the
+/// work, several ranks between two metrics.
 /// @throws InputError when data are missing or do not fit the model; when the options name no data for a model without
 ///         a recipe; when an option is out of its range or does not fit the model.
 EvaluateResult evaluate(const model::Model& model, const EvaluateOptions& options = {}, const Compute& compute = {},

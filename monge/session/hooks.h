@@ -19,8 +19,8 @@ struct Hooks {
   /// have any `done` > 0; the last one has done = total unless the step ends early. Called on every rank.
   std::function<void(const std::string& step, int64_t done, int64_t total)> progress = {};
 
-  /// Set it from any thread or a signal handler to end a training or a translation at its next safe point. It must
-  /// outlive the job. With several ranks, the job stops on all ranks when the flag of any rank is set.
+  /// Set it from any thread or a signal handler to end a training, a translation or an evaluation at its next safe
+  /// point. It must outlive the job. With several ranks, the job stops on all ranks when the flag of any rank is set.
   const std::atomic<bool>* stop = nullptr;
 
   /// The stop flag that a job reads; without `stop`, one that is never set.

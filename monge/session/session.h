@@ -42,7 +42,8 @@ class Model {
   /// @throws InputError when the shape or an option does not fit the map.
   torch::Tensor translate(const torch::Tensor& x, const TranslateOptions& options = {}, const Hooks& hooks = {}) const;
 
-  /// Metrics on the held-out data, or on the data that the options name. @throws InputError as session::evaluate.
+  /// Metrics on the held-out data, or on the data that the options name; incomplete if hooks.stop ended it. @throws
+  /// InputError as session::evaluate.
   EvaluateResult evaluate(const EvaluateOptions& options = {}, const Compute& compute = {},
                           const Hooks& hooks = {}) const;
 

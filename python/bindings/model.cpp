@@ -62,6 +62,7 @@ nb::dict evaluate(const LockedModel& self, const nb::object& source, const nb::o
     const ThreadsOfCall threads_of_call(threads);
     return self.model.evaluate(options, {}, hooks);
   });
+  if (!result.complete) throw SystemError("the evaluation was stopped");
   auto out = metrics_of(result.evaluation);
   for (const auto& [key, value] : result.protocol) out[key.c_str()] = value;
   return out;

@@ -98,6 +98,22 @@ def test_ctrl_c_ends_a_translation_of_an_array(fitted, monkeypatch):
     assert fitted.model_.translate(rows[:10]).shape == (10, 2)  # the model can still be used
 
 
+def test_ctrl_c_ends_an_evaluation(fitted, monkeypatch):
+    seen = []
+
+    def interrupt(hooks, step, done, total):
+        seen.append((done, total))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr("monge._jobs.JobHooks.progress", interrupt)
+    rows = np.random.default_rng(0).normal(size=(20_000, 2)).astype(np.float32)
+    with pytest.raises(KeyboardInterrupt):
+        fitted.model_.evaluate(rows, rows + 1, samples=len(rows))
+    assert 0 < seen[-1][0] < seen[-1][1]
+    monkeypatch.undo()
+    assert fitted.model_.evaluate(rows[:100], rows[:100], samples=100)["samples"] == 100  # the model can still be used
+
+
 def test_other_threads_run_during_a_training(clouds):
     count = 0
     done = threading.Event()
