@@ -1,6 +1,9 @@
 #include "monge/dist/progress_reduction.h"
 
 #include <algorithm>
+#include <sstream>
+
+#include "monge/core/nearest.h"
 
 namespace monge::dist {
 
@@ -20,6 +23,17 @@ void ProgressReduction::receive() {
   work_->wait();
   work_.reset();
   received_ = incoming_;
+}
+
+std::vector<std::string> gather_complaints(ProcessGroup& group, const std::vector<std::string>& own) {
+  std::string mine;
+  for (const auto& one : own) mine += one + '\0';
+  std::vector<std::string> out;
+  for (const auto& theirs : group.gather(mine)) {
+    std::istringstream lines(theirs);
+    for (std::string one; out.size() < kMostListed && std::getline(lines, one, '\0');) out.push_back(one);
+  }
+  return out;
 }
 
 WorkPartition::WorkPartition(int64_t count, int64_t length, const ProcessGroup& group)

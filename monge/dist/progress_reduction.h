@@ -5,6 +5,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "monge/dist/process_group.h"
 
@@ -34,6 +36,9 @@ class ProgressReduction {
   std::unique_ptr<Work> work_;
   torch::Tensor posted_, incoming_, received_ = torch::zeros({3}, torch::kInt64);
 };
+
+/// The complaints of all ranks about what they left out, in order of rank; at most kMostListed. All ranks call it.
+std::vector<std::string> gather_complaints(ProcessGroup& group, const std::vector<std::string>& own);
 
 /// Divides this rank's slice of [0, count) into pieces. All ranks have equally many pieces; the last ones may be empty.
 class WorkPartition {

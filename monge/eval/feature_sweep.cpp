@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <future>
-#include <sstream>
 
 #include "monge/core/error.h"
 #include "monge/core/nearest.h"
@@ -10,18 +9,6 @@
 
 namespace monge::eval {
 namespace {
-
-/// The complaints of all ranks, in the order of the images.
-std::vector<std::string> complaints_of_all(dist::ProcessGroup& group, const std::vector<std::string>& complaints) {
-  std::string mine;
-  for (const auto& one : complaints) mine += one + '\0';
-  std::vector<std::string> out;
-  for (const auto& theirs : group.gather(mine)) {
-    std::istringstream lines(theirs);
-    for (std::string one; out.size() < kMostListed && std::getline(lines, one, '\0');) out.push_back(one);
-  }
-  return out;
-}
 
 /// The images without a fault. Counts the others in `sweep`.
 std::vector<torch::Tensor> usable_images(const std::vector<data::LoadedImage>& loaded, Sweep& sweep) {
@@ -90,7 +77,7 @@ Sweep sweep_features(const FeatureNet& net, const data::ImageSet& set, const Swe
   progress.receive();
   if (options.progress) options.progress(count, count);
   out.skipped = progress.left_out();
-  out.complaints = complaints_of_all(group, out.complaints);
+  out.complaints = dist::gather_complaints(group, out.complaints);
   require_usable(set, out, count, options.skip_bad);
   out.statistics = {protocol_of(net), set.name(), sum.moments(group), {}};
   if (options.keep_features) {

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "monge/core/error.h"
+#include "monge/core/nearest.h"
 #include "monge/data/column_names.h"
 #include "monge/data/finite.h"
 #include "monge/data/image_collection.h"
@@ -57,7 +58,7 @@ void write_rows(Translator& translator, int64_t begin, int64_t length, run::Step
 /// Translates images and writes them. @return false when `proceed` ended it.
 bool write_images(Translator& translator, const TranslationInput& input, int64_t begin, int64_t length,
                   run::StepWriter& writer, const std::string& out, const TranslateOptions& options,
-                  const Translator::Proceed& proceed) {
+                  const Translator::Proceed& proceed, const Translator::LeaveOut& leave_out) {
   int64_t present = -1;
   std::string name;
   std::optional<io::SampleRange> range;
@@ -69,14 +70,34 @@ bool write_images(Translator& translator, const TranslationInput& input, int64_t
     }
     writer.add_image(name, sample, translator.samples(), step, y_CHW, range);
   };
-  return translator.for_each_output(begin, length, write, proceed);
+  return translator.for_each_output(begin, length, write, proceed, leave_out);
+}
+
+/// Images that could be used when the set was opened, and cannot be read any more.
+struct BrokenImages {
+  std::vector<int64_t> items = {};        ///< of this rank
+  std::vector<std::string> reasons = {};  ///< of this rank
+  int64_t count = 0;                      ///< of all ranks
+};
+
+/// Logs what all ranks left out. All ranks call it. @throws CommonError if no image is left.
+void report_broken(BrokenImages& broken, const data::Source& source, dist::ProcessGroup& group, const LogSink& log) {
+  if (broken.count == 0) return;
+  const auto which = listed(dist::gather_complaints(group, broken.reasons), static_cast<size_t>(broken.count));
+  if (broken.count == source.size()) {
+    throw dist::CommonError(
+        text(source.name(), ": no image can be used any more, although they could when the set was opened", which));
+  }
+  log(LogLevel::warning, text(source.name(), ": ", broken.count, broken.count == 1 ? " image" : " images",
+                              " cannot be used any more and ", broken.count == 1 ? "is" : "are", " left out", which));
 }
 
 /// Translates the items of this rank and passes them to `writer`. @return their number; nothing when the job was
 /// stopped.
 std::optional<int64_t> translate_items(Translator& translator, const TranslationInput& input, run::StepWriter& writer,
                                        run::NotFiniteOutputs& not_finite, const std::string& out,
-                                       const TranslateOptions& options, dist::ProcessGroup& group, const Hooks& hooks) {
+                                       const TranslateOptions& options, dist::ProcessGroup& group, const Hooks& hooks,
+                                       BrokenImages& broken) {
   const auto& source = *input.source;
   const int64_t count = source.size();
   const dist::WorkPartition pieces(count, batch_for(options, source, translator.one_by_one()), group);
@@ -89,6 +110,14 @@ std::optional<int64_t> translate_items(Translator& translator, const Translation
     if (report && count == 1 && part > 0) report(part, parts);
     return group.size() > 1 || !hooks.stop_flag();
   };
+  Translator::LeaveOut leave_out;
+  if (input.skips_unusable) {
+    leave_out = [&](int64_t item, const std::string& reason) {
+      writer.leave_out(source.item_name(item), translator.samples());
+      broken.items.push_back(item);
+      if (broken.reasons.size() < kMostListed) broken.reasons.push_back(reason);
+    };
+  }
   bool stopped = false;
   int64_t done = 0;  // by this rank
   const int64_t first = pieces.count() > 0 ? pieces[0].begin : 0;
@@ -106,7 +135,7 @@ std::optional<int64_t> translate_items(Translator& translator, const Translation
     if (input.kind == run::DataKind::table) {
       write_rows(translator, piece.begin, piece.length, writer, not_finite);
     } else {
-      stopped = !write_images(translator, input, piece.begin, piece.length, writer, out, options, proceed);
+      stopped = !write_images(translator, input, piece.begin, piece.length, writer, out, options, proceed, leave_out);
       if (stopped && number + 1 == pieces.count()) {
         report_stop(done, count, input.place, translator.samples(), hooks.log);
         return std::nullopt;
@@ -114,22 +143,40 @@ std::optional<int64_t> translate_items(Translator& translator, const Translation
     }
     if (!stopped) done += piece.length;
   }
-  progress.post(done, 0, false);
+  progress.post(done, static_cast<int64_t>(broken.items.size()), false);
   progress.receive();
+  broken.count = progress.left_out();
+  report_broken(broken, source, group, hooks.log);
   if (report && count > 0) report(count * parts_of_one, count * parts_of_one);
   writer.finish();
   return done;
 }
 
+/// The weights of the items that were translated.
+struct ItemWeights {
+  std::vector<int64_t> items;
+  torch::Tensor weights_N;
+};
+
+ItemWeights weights_of_translated(const torch::Tensor& weights, const BrokenImages& broken) {
+  ItemWeights out;
+  for (int64_t i = 0; i < weights.size(0); ++i) {
+    if (!std::binary_search(broken.items.begin(), broken.items.end(), i)) out.items.push_back(i);
+  }
+  out.weights_N = broken.items.empty() ? weights : weights.index_select(0, torch::tensor(out.items, torch::kInt64));
+  return out;
+}
+
 /// Writes the weight of each item, with its name if the file is a text. @return their mean.
-double write_weights(const fs::path& path, const torch::Tensor& weights_N, const data::Source& source) {
+double write_weights(const fs::path& path, const ItemWeights& weights, const data::Source& source) {
+  const auto& [items, weights_N] = weights;
   const bool text_file = run::is_text_table(path);
   run::TableFormat format{.names = source.table_names()};
   format.names.columns = {"weight"};
   if (source.item_shape().size() == 3) {
-    for (int64_t i = 0; i < source.size(); ++i) format.names.rows.push_back(source.item_name(i));
+    for (const int64_t i : items) format.names.rows.push_back(source.item_name(i));
   }
-  run::TableWriter writer(path, source.size(), format);
+  run::TableWriter writer(path, weights_N.size(0), format);
   for (const auto& weight : weights_N.split(1)) writer.add(text_file ? weight.unsqueeze(1) : weight);
   writer.finish();
   return weights_N.mean().item<double>();
@@ -215,24 +262,29 @@ TranslateResult translate(const model::Model& given, const std::string& in, cons
     return std::make_unique<run::StepWriter>(place, source.size(), formats);
   });
   run::NotFiniteOutputs not_finite(run::is_text_table(out) ? std::nullopt : std::optional(source.number_type()));
-  const auto done = translate_items(translator, input, *writer, not_finite, out, options, group, hooks);
+  BrokenImages broken;
+  const auto done = translate_items(translator, input, *writer, not_finite, out, options, group, hooks, broken);
   if (!done) return result;
   result.complete = true;
+  result.items -= broken.count;
   if (!group.is_root()) return result;
-  translator.write_grid(*done, batch_for(options, source, translator.one_by_one()));
+  // The image may need items of other ranks, which report what they leave out themselves.
+  translator.write_grid(*done, batch_for(options, source, translator.one_by_one()),
+                        input.skips_unusable ? [](int64_t, const std::string&) {} : Translator::LeaveOut());
   for (const auto& line : source.open_report().noticed) hooks.log(LogLevel::info, text(source.name(), ": ", line));
-  result.left_out = static_cast<int64_t>(source.open_report().left_out.size());
+  result.left_out = static_cast<int64_t>(source.open_report().left_out.size()) + broken.count;
   if (model.limits) {
     const int64_t width = model.item_shape.size() == 1 ? model.item_shape[0] : 0;
     result.clamped = translator.clamped();
-    hooks.log(LogLevel::info, text(translator.clamped(), " of ", source.size() * translator.samples() * width,
+    hooks.log(LogLevel::info, text(translator.clamped(), " of ", result.items * translator.samples() * width,
                                    " values were clamped to the output range"));
   }
   if (!options.weights.empty()) {
-    result.mean_weight = write_weights(options.weights, translator.weights(), source);
-    const auto bad = torch::isfinite(translator.weights()).logical_not().sum().item<int64_t>();
+    const auto weights = weights_of_translated(translator.weights(), broken);
+    result.mean_weight = write_weights(options.weights, weights, source);
+    const auto bad = torch::isfinite(weights.weights_N).logical_not().sum().item<int64_t>();
     if (bad > 0) {
-      hooks.log(LogLevel::warning, text(options.weights.string(), ": ", bad, " of ", source.size(),
+      hooks.log(LogLevel::warning, text(options.weights.string(), ": ", bad, " of ", result.items,
                                         " weights are not finite; train with a larger unbalanced.alpha, or softplus"));
     }
   }

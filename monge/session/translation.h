@@ -58,10 +58,10 @@ struct TranslateOptions {
 /// All ranks have `complete`, `items` and `samples`; the root has the rest, if the translation is complete.
 struct TranslateResult {
   bool complete = false;                   ///< false when the stop flag ended it
-  int64_t items = 0;                       ///< items of the input, those of all ranks together
+  int64_t items = 0;                       ///< items of the input that were translated, those of all ranks together
   int64_t samples = 0;                     ///< outputs per item, each of TranslateOptions::steps steps if those are set
   int64_t replaced = 0;                    ///< existing files that outputs replaced
-  int64_t left_out = 0;                    ///< inputs that could not be used
+  int64_t left_out = 0;                    ///< inputs that could not be used, then or when they were due
   std::optional<int64_t> clamped = {};     ///< number of values that the output range changed; unset without a range
   std::optional<int64_t> not_finite = {};  ///< outputs with values that are not finite; set for tables
   std::optional<std::string> first_not_finite = {};  ///< the first of those outputs

@@ -77,7 +77,8 @@ std::shared_ptr<const data::Source> open_own_sizes(model::Model& model, const da
 }
 
 std::shared_ptr<const data::Source> open_source_for(model::Model& model, const std::string& in,
-                                                    const TranslateOptions& options, const LogSink& log) {
+                                                    const TranslateOptions& options, const std::string& on_error,
+                                                    const LogSink& log) {
   // The array for a state dict without a recipe is used unchanged, because it may carry its noise channels.
   if (!model.recipe && lower_extension(in) == ".npy" && !fs::is_directory(in)) {
     const auto array = io::map_npy(in);
@@ -87,7 +88,7 @@ std::shared_ptr<const data::Source> open_source_for(model::Model& model, const s
   if (model.recipe) source = train::source_options(model.recipe->source, *model.recipe);
   source.path = in;
   source.images.cache_mb = 0;
-  if (!options.on_error.empty()) source.images.on_error = options.on_error;
+  source.images.on_error = on_error;
   source.images.bits = 16;
   source.images.log_notes = false;  // translate reports the notes of all images together at the end
   if (!model.recipe) source.images.colour = model.item_shape[0] == 1 ? "grey" : "rgb";
@@ -300,7 +301,10 @@ TranslationInput open_translation_input(model::Model& model, const std::string& 
   }
   const auto trained = model.item_shape;
   TranslationInput input;
-  input.source = open_source_for(model, in, options, log);
+  const std::string of_recipe = model.recipe ? model.recipe->source.on_error : data::ImageOptions().on_error;
+  const auto on_error = options.on_error.empty() ? of_recipe : options.on_error;
+  input.skips_unusable = data::on_error_names().at(on_error, "on_error") == data::OnError::skip;
+  input.source = open_source_for(model, in, options, on_error, log);
   input.files = files_of(place_of(in));
   input.place = checked_place(input, in, out, std::max<int64_t>(1, options.steps), group);
   input.kind = input.place.kind;

@@ -21,6 +21,7 @@ struct TranslationInput {
   run::StepPlace place;                      ///< of the outputs
   std::vector<std::filesystem::path> files;  ///< the files that are read, or the folder that holds them
   io::SampleRange range;                     ///< the range to which 16-bit outputs are scaled
+  bool skips_unusable = false;               ///< whether images that cannot be used are left out
 };
 
 /// The places t of the outputs: {1} without `t` and `steps`.

@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 
+#include "monge/core/error.h"
 #include "monge/model/displacement.h"
 #include "monge/model/small_copy.h"
 #include "monge/model/tiles.h"
@@ -114,14 +115,32 @@ torch::Tensor Translator::in_units_at(const torch::Tensor& noise, double t) cons
   return noise * ((1 - t) * units.source.scale + t * units.target.scale).to(noise.device());
 }
 
-bool Translator::for_each_output(int64_t begin, int64_t length, const UseOutput& use, const Proceed& proceed) {
-  if (one_by_one_) {
+/// Reads images. A single one that cannot be read goes to `leave_out`, if there is one.
+/// @return false if an image cannot be read; those of a batch are then to be read one by one.
+bool Translator::read(int64_t begin, int64_t length, const LeaveOut& leave_out, torch::Tensor& x) const {
+  try {
+    x = one_by_one_ ? source_.items({begin}) : items(begin, length);
+    return true;
+  } catch (const InputError& error) {
+    if (!leave_out) throw;
+    if (length == 1) leave_out(begin, error.what());
+    return false;
+  }
+}
+
+bool Translator::for_each_output(int64_t begin, int64_t length, const UseOutput& use, const Proceed& proceed,
+                                 const LeaveOut& leave_out) {
+  const auto one_after_another = [&] {
     for (int64_t i = begin; i < begin + length; ++i) {
-      if (!for_each_output_of(i, use, proceed)) return false;
+      if (!for_each_output(i, 1, use, proceed, leave_out)) return false;
     }
     return true;
-  }
-  const auto x = items(begin, length), y = batch_outputs(x, begin);
+  };
+  if (one_by_one_ && length > 1) return one_after_another();
+  torch::Tensor x;
+  if (!read(begin, length, leave_out, x)) return length == 1 || one_after_another();
+  if (one_by_one_) return for_each_output_of(begin, std::move(x), use, proceed);
+  const auto y = batch_outputs(x, begin);
   for (int64_t i = 0; i < length; ++i) {
     const auto x_CHW = x[i].narrow(0, 0, model_.item_shape[0]);
     show_input(begin + i, x_CHW);
@@ -142,8 +161,7 @@ bool Translator::add_residuals(int64_t item, const torch::Tensor& x, const UseOu
   return true;
 }
 
-bool Translator::for_each_output_of(int64_t item, const UseOutput& use, const Proceed& proceed) {
-  auto x = source_.items({item});
+bool Translator::for_each_output_of(int64_t item, torch::Tensor x, const UseOutput& use, const Proceed& proceed) {
   torch::Tensor x_CHW;
   if (interpolates() || is_shown(item)) x_CHW = x[0].narrow(0, 0, model_.item_shape[0]);
   show_input(item, x_CHW);
@@ -206,11 +224,12 @@ void Translator::show_input(int64_t item, const torch::Tensor& x_CHW) {
   if (is_shown(item) && times_.size() == 1) grid_.add(x_CHW);
 }
 
-void Translator::write_grid(int64_t own, int64_t batch) {
+void Translator::write_grid(int64_t own, int64_t batch, const LeaveOut& leave_out) {
   if (options_.grid.empty()) return;
   const int64_t rows = std::min(options_.grid_rows, source_.size());
   for (int64_t begin = own; begin < rows; begin += batch) {
-    for_each_output(begin, std::min(batch, rows - begin), [](int64_t, int64_t, int64_t, const torch::Tensor&) {});
+    for_each_output(
+        begin, std::min(batch, rows - begin), [](int64_t, int64_t, int64_t, const torch::Tensor&) {}, {}, leave_out);
   }
   const int64_t steps = static_cast<int64_t>(times_.size());
   grid_.write(options_.grid, steps > 1 ? steps : 1 + samples());

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "monge/core/random.h"
@@ -35,6 +36,8 @@ class Translator {
 
   /// Called with the number of an item, of one of its outputs and of a time, and with the output, [C, H, W].
   using UseOutput = std::function<void(int64_t item, int64_t sample, int64_t step, const torch::Tensor& y_CHW)>;
+  /// Called with the number of an image that cannot be read any more, and with the reason.
+  using LeaveOut = std::function<void(int64_t item, const std::string& reason)>;
   /// Called before each part of the work with the parts that are done and their number; false ends it.
   using Proceed = std::function<bool(int64_t done, int64_t total)>;
 
@@ -45,8 +48,10 @@ class Translator {
   /// Passes the outputs of images [begin, begin + length) to `use`, one after the other: for each image the samples,
   /// and for each of those all times. Of images that are translated one by one, and of the steps of an output, only one
   /// is in memory.
+  /// @param leave_out  receives images that cannot be read, which are skipped; if empty, the first of them is an error.
   /// @return false when `proceed` ended it.
-  bool for_each_output(int64_t begin, int64_t length, const UseOutput& use, const Proceed& proceed = {});
+  bool for_each_output(int64_t begin, int64_t length, const UseOutput& use, const Proceed& proceed = {},
+                       const LeaveOut& leave_out = {});
 
   /// The weights of the items translated so far, [N] float32; undefined unless the options name a file for them.
   const torch::Tensor& weights() const { return weights_; }
@@ -58,7 +63,8 @@ class Translator {
   /// @param own    number of items that this rank has translated, from the first one on. The image may need more items,
   ///               which are translated here.
   /// @param batch  items per batch.
-  void write_grid(int64_t own, int64_t batch);
+  /// @param leave_out  as in for_each_output.
+  void write_grid(int64_t own, int64_t batch, const LeaveOut& leave_out = {});
 
  private:
   torch::Generator stream_of(int64_t item, int64_t step) const;
@@ -68,7 +74,8 @@ class Translator {
   torch::Tensor bridge_noise(const torch::Tensor& y, int64_t begin) const;
   torch::Tensor batch_outputs(const torch::Tensor& x, int64_t begin);
   bool add_residuals(int64_t item, const torch::Tensor& x, const UseOutput& use, const Proceed& proceed);
-  bool for_each_output_of(int64_t item, const UseOutput& use, const Proceed& proceed);
+  bool read(int64_t begin, int64_t length, const LeaveOut& leave_out, torch::Tensor& x) const;
+  bool for_each_output_of(int64_t item, torch::Tensor x, const UseOutput& use, const Proceed& proceed);
   bool use_samples(int64_t item, const torch::Tensor& x_CHW, const torch::Tensor& y_KCHW, const UseOutput& use,
                    const Proceed& proceed);
   bool use_steps(int64_t item, int64_t sample, const torch::Tensor& x_CHW, const torch::Tensor& y_CHW,
