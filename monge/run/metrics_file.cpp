@@ -113,7 +113,7 @@ void MetricsFile::started(train::Trainer& trainer, int64_t iteration) {
   real_files().replace(file, kept.lines);
 }
 
-void MetricsFile::iteration_done(train::Trainer& trainer, int64_t done, const solve::IterationMetrics& m) {
+void MetricsFile::iteration_done(train::Trainer&, int64_t done, const solve::IterationMetrics& m) {
   NamedMetrics named{{"loss_map", m.loss_map},
                      {"cost", m.cost},
                      {"potential_fake", m.potential_fake},
@@ -133,13 +133,7 @@ void MetricsFile::iteration_done(train::Trainer& trainer, int64_t done, const so
   record([&] { events_->add_scalars(done, tagged); });
   line["skipped"] = m.skipped;
   pending_ += line.dump() + "\n";
-  // Before a checkpoint is saved: a run that is killed between the two, or whose machine fails, would resume without
-  // these lines.
-  if (done % trainer.recipe().checkpoint.every == 0) {
-    make_durable();
-  } else if (std::chrono::duration<double>(std::chrono::steady_clock::now() - flushed_).count() > kFlushSeconds) {
-    flush();
-  }
+  if (std::chrono::duration<double>(std::chrono::steady_clock::now() - flushed_).count() > kFlushSeconds) flush();
 }
 
 void MetricsFile::add(int64_t iteration, const NamedMetrics& metrics, const std::string& verdict,
@@ -220,7 +214,7 @@ void MetricsFile::rolled_back(train::Trainer& trainer, const std::string& messag
   flush();
 }
 
-void MetricsFile::checkpoint_saved(train::Trainer&, const fs::path&) { make_durable(); }
+void MetricsFile::saves_checkpoint(train::Trainer&) { make_durable(); }
 
 void MetricsFile::add_image(int64_t iteration, const torch::Tensor& pixels) {
   const auto png = io::encode_image(pixels, "samples.png");

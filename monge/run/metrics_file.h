@@ -54,7 +54,8 @@ class MetricsFile : public train::Observer {
   /// Drops the lines of the iterations that will be repeated and adds a line {iteration, seconds, event: "rollback",
   /// message}.
   void rolled_back(train::Trainer& trainer, const std::string& message) override;
-  void checkpoint_saved(train::Trainer& trainer, const std::filesystem::path& folder) override;
+  /// Waits until the lines are on the disk: a run whose machine fails right after the save would resume without them.
+  void saves_checkpoint(train::Trainer& trainer) override;
   void ended(train::Trainer& trainer, int64_t done, bool complete) override;
 
   /// Writes the line of an evaluation: its metrics, and whether the map reaches its target.

@@ -32,6 +32,10 @@ class Observer {
   /// will be repeated. @param message  what happened, as a sentence.
   virtual void rolled_back(Trainer& /*trainer*/, const std::string& /*message*/) {}
 
+  /// Called before a checkpoint is saved, however that came about: what belongs to its iterations must be on the disk
+  /// before it is. It must not throw.
+  virtual void saves_checkpoint(Trainer& /*trainer*/) {}
+
   /// Called after a checkpoint has been saved in `folder`.
   virtual void checkpoint_saved(Trainer& /*trainer*/, const std::filesystem::path& /*folder*/) {}
 

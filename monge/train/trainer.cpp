@@ -289,6 +289,7 @@ Checkpoint Trainer::state_now() const {
 fs::path Trainer::write_checkpoint() {
   if (folder_.empty()) return {};
   const auto checkpoint = state_now();
+  for (auto* observer : observers_) observer->saves_checkpoint(*this);
   const auto written = save_checkpoint(folder_ / "checkpoints", checkpoint, files_);
   saved_at_ = done_;
   // Before the pruning, which spares what the link names.
