@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "monge/core/names.h"
+#include "monge/core/part_guard.h"
 #include "monge/session/summary.h"
 
 namespace monge::cli {
@@ -26,6 +27,7 @@ int64_t seconds_now() {
 void on_signal(int number) {
   if (stop.exchange(true)) {
     if (seconds_now() - first_signal_at < repeat_window) return;  // the same signal on another path
+    remove_guarded_parts();
     std::signal(number, SIG_DFL);
     std::raise(number);  // delivered after this handler returns
     return;
@@ -40,6 +42,7 @@ void on_signal(int number) {
 }
 
 void end_at_once(int /*number*/) {
+  remove_guarded_parts();
   static constexpr char answer[] = "\nmonge: warning: stopped; there is no result, and nothing was written\n";
   if (!quiet) {
     [[maybe_unused]] const auto written = ::write(STDERR_FILENO, answer, sizeof answer - 1);

@@ -66,8 +66,9 @@ void print_json(const nlohmann::ordered_json& object);
 const std::atomic<bool>& stop_flag();
 void watch_signals(const dist::ProcessGroup& group = dist::ProcessGroup::single());
 
-/// For a command that saves nothing: these signals end it at once, with a message and the code kStopped. In a launched
-/// job SIGUSR1 as well. A launcher sends them to all ranks; where one alone gets it, the others end because it is lost.
+/// For a command without a safe point to stop at: these signals end it at once, with a message and the code kStopped,
+/// and remove the temporary files of what it writes. In a launched job SIGUSR1 as well. A launcher sends them to all
+/// ranks; where one alone gets it, the others end because it is lost.
 void end_on_signals(const dist::ProcessGroup& group = dist::ProcessGroup::single());
 
 /// The commands, one file each. Each adds itself to the program; the chosen one sets `action`.

@@ -154,6 +154,7 @@ nlohmann::ordered_json json_of(const ExportCommand& command, const model::Model&
 }
 
 int export_command(const ExportCommand& command) {
+  end_on_signals();
   const auto log = log_sink(command.common);
   const std::string out = command.out.empty() ? format_named(command.to).default_name() : command.out;
   check_options(command);

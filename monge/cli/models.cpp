@@ -182,6 +182,7 @@ void print_card(const ordered_json& card, const model::Model& model) {
 }
 
 int show(const ModelsCommand& command) {
+  end_on_signals();
   const auto& name = command.names.front();
   const auto log = log_sink(command.common);
   const auto model = model::load_model(name, torch::kCPU, log);

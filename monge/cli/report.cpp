@@ -26,6 +26,7 @@ struct ReportOptions {
 };
 
 int report_command(const ReportOptions& options) {
+  end_on_signals();
   std::vector<fs::path> runs(options.runs.begin(), options.runs.end());
   fs::path page = options.out;
   if (runs.size() > 1) {

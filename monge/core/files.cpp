@@ -18,6 +18,7 @@
 #include "monge/core/file_changes.h"
 #include "monge/core/file_name.h"
 #include "monge/core/file_system.h"
+#include "monge/core/part_guard.h"
 #include "monge/core/unique_fd.h"
 
 namespace monge {
@@ -125,6 +126,7 @@ bool Files::exchange(const fs::path& a, const fs::path& b) const {
 
 void Files::replace(const fs::path& path, std::string_view bytes) const {
   const auto beside = part_path(path);
+  const PartGuard guard(beside);
   try {
     write(beside, std::array{bytes});
     publish(beside, path);
@@ -140,7 +142,8 @@ void Files::append(const fs::path& path, std::string_view bytes) const {
 }
 
 struct PartFile::Open {
-  explicit Open(const fs::path& part) : file(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC) {}
+  explicit Open(const fs::path& part) : guard(part), file(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC) {}
+  PartGuard guard;
   Descriptor file;
 };
 

@@ -7,6 +7,7 @@
 #include "monge/core/file_name.h"
 #include "monge/core/files.h"
 #include "monge/core/names.h"
+#include "monge/core/part_guard.h"
 #include "monge/io/anndata.h"
 #include "monge/io/anndata_frame.h"
 #include "monge/io/anndata_subset.h"
@@ -59,6 +60,7 @@ struct AnnDataWriter::Parts {
   };
   std::vector<Table> tables = {};
   bool published = false;
+  std::optional<PartGuard> guard = {};
 
   ~Parts() {
     const Hdf5Lock lock;
@@ -75,6 +77,7 @@ AnnDataWriter::AnnDataWriter(const fs::path& in, const std::vector<int64_t>& cel
   auto& parts = *parts_;
   parts.out = std::move(out);
   parts.part = part_path(parts.out);
+  parts.guard.emplace(parts.part);
   const AnnDataFile file(in);
   for (const int64_t cell : cells) parts.cell_names.push_back(file.cell_names().at(static_cast<size_t>(cell)));
   if (static_cast<int64_t>(cells.size()) == file.cells()) {

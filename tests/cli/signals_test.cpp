@@ -1,6 +1,12 @@
 // Commands that Ctrl-C ends: each says so, and with which code.
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+
 #include <csignal>
 
+#include "monge/core/file_name.h"
+#include "monge/core/unique_fd.h"
 #include "monge/io/npy.h"
 #include "tests/cli/fixture.h"
 
@@ -75,6 +81,35 @@ TEST_F(CliSignals, FidAndStatsSayThatTheyStopped) {
 TEST_F(CliSignals, BenchSaysThatItStopped) {
   EXPECT_THAT(interrupt("bench v.toml --iterations 1000000", 3),
               HasSubstr("stopped; an incomplete measurement is not printed"));
+}
+
+/// Starts the program with a pipe in the place of the part of `out`, which takes 4 KiB, and sends SIGTERM while it
+/// writes. @return its exit code.
+int stopped_while_writing(const fs::path& folder, const std::string& arguments, const fs::path& out) {
+  const auto part = part_path(out);
+  EXPECT_EQ(::mkfifo(part.c_str(), 0600), 0);
+  const UniqueFd pipe(::open(part.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  EXPECT_GE(::fcntl(pipe.get(), F_SETPIPE_SZ, 4096), 0);
+  testing::Running program(folder, "'" MONGE_PROGRAM "' " + arguments);
+  pollfd written{.fd = pipe.get(), .events = POLLIN, .revents = 0};
+  EXPECT_EQ(::poll(&written, 1, 60'000), 1) << program.err();
+  ::kill(program.process(), SIGTERM);
+  return program.wait(60);
+}
+
+TEST_F(CliSignals, CommandsThatWriteAFileLeaveNoPartOfIt) {
+  ASSERT_EQ(monge(folder.path(), "train v.toml --out run -q").code, 0);
+  for (const auto& [arguments, name] :
+       std::vector<std::pair<std::string, std::string>>{{"export run --out map.safetensors", "map.safetensors"},
+                                                        {"export run --to torch --out map.pt", "map.pt"},
+                                                        {"export run --to onnx --out map.onnx", "map.onnx"},
+                                                        {"report run --out page.html", "page.html"},
+                                                        {"report run", "run/report.html"}}) {
+    const auto before = testing::slurp(folder / name);
+    EXPECT_EQ(stopped_while_writing(folder.path(), arguments, folder / name), 3) << arguments;
+    EXPECT_FALSE(fs::exists(part_path(folder / name))) << arguments;
+    EXPECT_EQ(testing::slurp(folder / name), before) << arguments;
+  }
 }
 
 }  // namespace
