@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <exception>
 #include <functional>
 #include <limits>
 #include <new>
@@ -18,6 +19,7 @@
 #include "monge/data/column_names.h"
 #include "monge/eval/metrics.h"
 #include "monge/eval/unmeasurable.h"
+#include "monge/train/iteration_batches.h"
 
 namespace monge::eval {
 namespace {
@@ -65,9 +67,10 @@ torch::Tensor read_samples(const data::Source& source, int64_t n, const torch::G
 struct DrawnSamples {
   torch::Tensor x, y, y_b;  ///< y_b is undefined if there is no floor
   torch::Tensor y_whole;    ///< y and, if one set serves as both sides, y_b
+  data::LostColumns lost;
 };
 
-DrawnSamples draw_samples(const Sides& sides, EvaluationProgress& progress) {
+DrawnSamples drawn_by_this_rank(const Sides& sides, EvaluationProgress& progress) {
   DrawnSamples out;
   const auto draw = [&](const data::Source& from, const char* stream) {
     return read_samples(from, sides.samples, sides.streams.at(stream, 0), progress);
@@ -82,6 +85,24 @@ DrawnSamples draw_samples(const Sides& sides, EvaluationProgress& progress) {
     out.y = halves[0];
     out.y_b = halves[1];
   }
+  const auto lost = [&](const data::Source& from, const char* stream) {
+    return data::lost_columns(from, sides.samples, sides.streams.at(stream, 0));
+  };
+  out.lost = {.source = lost(sides.source, "eval source"), .target = lost(sides.target, "eval target")};
+  return out;
+}
+
+/// All ranks draw the same samples. If one cannot read them, all throw the same error: a training then saves on the
+/// root, whichever rank it was.
+DrawnSamples draw_samples(const Sides& sides, dist::ProcessGroup& group, EvaluationProgress& progress) {
+  DrawnSamples out;
+  std::exception_ptr failure;
+  try {
+    out = drawn_by_this_rank(sides, progress);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (train::any_rank_failed(failure, group)) train::throw_read_failure(failure, group);
   return out;
 }
 
@@ -299,7 +320,7 @@ Evaluation evaluate(const model::Model& model, const data::Source& source, const
           ": the inverse map of an unbalanced problem is evaluated with the map, not by itself");
   const RandomStreams streams(seed);
   const Sides sides{.source = source, .target = target, .target_b = target_b, .samples = samples, .streams = streams};
-  auto drawn = draw_samples(sides, progress);
+  auto drawn = draw_samples(sides, group, progress);
   progress.agree();
   torch::Tensor x_weights;
   const auto output = mapped(model, drawn.x, streams, group, model.sample_weights ? &x_weights : nullptr, progress);
@@ -315,9 +336,7 @@ Evaluation evaluate(const model::Model& model, const data::Source& source, const
   MetricContext context(model, drawn.x, used, drawn.y, drawn.y_b, group, weight_statistics,
                         [&] { progress.between_blocks(); });
   compute_metrics(context, bad, image_evaluator, progress, out);
-  const data::LostColumns lost{.source = data::lost_columns(source, samples, streams.at("eval source", 0)),
-                               .target = data::lost_columns(target, samples, streams.at("eval target", 0))};
-  out.lost_columns = lost_column_labels(lost, source, target);
+  out.lost_columns = lost_column_labels(drawn.lost, source, target);
   broadcast_from_root(group, out);
   return out;
 }

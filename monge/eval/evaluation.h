@@ -66,7 +66,7 @@ struct Evaluation {
 /// @throws InputError for an image evaluator with vectors, for the inverse() of an unbalanced model, and whatever the
 ///         sources and the map throw. An error in a metric keeps its type, and its message names the metric; an
 ///         exception that is neither monge's nor LibTorch's becomes a SystemError. EvaluationStopped through
-///         `progress`.
+///         `progress`. On several ranks dist::CommonError, on all of them, when one cannot read its samples.
 Evaluation evaluate(const model::Model& model, const data::Source& source, const data::Source& target,
                     const data::Source& target_b, int64_t samples, uint64_t seed,
                     ImageEvaluator* image_evaluator = nullptr, dist::ProcessGroup& group = dist::ProcessGroup::single(),

@@ -28,14 +28,14 @@ struct ReadBatches {
 /// before the first update. It costs the memory of the batches, which are small beside the activations of the nets.
 ReadBatches read_batches(const solve::BatchProvider& from, const IterationSteps& steps);
 
-/// All ranks call it together and learn whether each has its batches.
+/// All ranks call it together and learn whether each has its batches, or other samples that it reads.
 /// @param failure  this rank's; null if it has none.
 /// @return false if no rank has a failure. Else true: the caller saves what it has, and then calls throw_read_failure.
 bool any_rank_failed(const std::exception_ptr& failure, dist::ProcessGroup& group);
 
-/// Ends the training after a batch that could not be read on any rank; all ranks call it together.
-/// @throws a single rank's failure itself; in a job dist::CommonError on all ranks, naming the ranks whose batch could
-///         not be read, or SystemError if one of the failures was not of the input.
+/// Ends the work after samples that could not be read on any rank; all ranks call it together.
+/// @throws a single rank's failure itself; in a job dist::CommonError on all ranks, naming the ranks whose samples
+///         could not be read, or SystemError if one of the failures was not of the input.
 [[noreturn]] void throw_read_failure(const std::exception_ptr& failure, dist::ProcessGroup& group);
 
 }  // namespace monge::train

@@ -9,8 +9,10 @@
 
 #include "monge/core/random.h"
 #include "monge/data/tensor_source.h"
+#include "monge/data/wrapped_source.h"
 #include "monge/ot/otp.h"
 #include "monge/train/trainer.h"
+#include "tests/support/ranks.h"
 #include "tests/support/support.h"
 
 namespace monge::eval {
@@ -71,6 +73,58 @@ TEST(HeldOutEvaluator, CallsNoMapTheBestWhoseOutputsAreNotFinite) {
             "from 0); "
             "look for fill values in the input\n")
       << "once, and not at each of the three evaluations";
+}
+
+/// Held-out items of which a file vanishes after a number of readings.
+class Vanishing : public data::WrappedSource {
+ public:
+  Vanishing(std::shared_ptr<const data::Source> whole, int64_t readings)
+      : WrappedSource(std::move(whole)), left_(readings) {}
+  torch::Tensor stored_items(const std::vector<int64_t>& indices) const override {
+    if (--left_ < 0) throw InputError("a/smile.png: No such file or directory");
+    return whole().stored_items(indices);
+  }
+  torch::Tensor draw(int64_t n, torch::Generator generator) const override { return whole().draw(n, generator); }
+
+ private:
+  mutable std::atomic<int64_t> left_;
+};
+
+// The root must not wait for a rank that has failed, nor lose the iterations that it has not saved.
+TEST(HeldOutEvaluator, SavesWhenAnyRankCannotReadItsSamples) {
+  train::Recipe recipe;
+  recipe.source.path = recipe.target.path = "toy:moons";
+  recipe.map.width = recipe.potential.width = 8;
+  recipe.train.iterations = 6;
+  recipe.train.batch = 16;
+  recipe.train.k_t = 1;
+  recipe.checkpoint.every = 1000;
+  recipe.eval.every = 3;
+  recipe.eval.samples = 64;
+  const auto held = torch::rand({64, 2}, RandomStreams(1).at("held", 0));
+  for (const int64_t bad : {0, 1}) {
+    const testing::ScratchFolder folder;
+    std::vector<std::string> messages(2);
+    testing::run_ranks(2, [&](auto& group) {
+      auto data = train::open_training_data(recipe);
+      const int64_t readings = group.rank() == bad ? 2 : 1'000'000;  // those of try_out
+      data.held_source = std::make_shared<Vanishing>(std::make_shared<data::TensorSource>("held", held), readings);
+      train::Trainer trainer(recipe, data, torch::kCPU, group.is_root() ? folder.path() : "", silent(), real_files(),
+                             group);
+      HeldOutEvaluator held_out([](int64_t, const Evaluation&) {});
+      trainer.attach(held_out);
+      try {
+        trainer.run(std::atomic<bool>{false});
+      } catch (const dist::CommonError& error) {
+        messages[static_cast<size_t>(group.rank())] = error.what();
+        group.barrier();  // no rank closes its connections before the others have read the message
+      }
+    });
+    EXPECT_EQ(messages[0], messages[1]);
+    EXPECT_THAT(messages[0], ::testing::AllOf(::testing::HasSubstr(text("rank ", bad, " on host")),
+                                              ::testing::HasSubstr("a/smile.png")));
+    EXPECT_EQ(train::load_newest(folder / "checkpoints", silent()).iteration, 3);
+  }
 }
 
 }  // namespace
