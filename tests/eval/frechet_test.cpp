@@ -26,7 +26,9 @@ nlohmann::json goldens() {
   return nlohmann::json::parse(std::ifstream(monge::testing::shared_folder() / "fixtures/fid/golden.json"));
 }
 
-torch::Tensor golden(const char* name) { return io::read_npy(monge::testing::shared_folder() / "fixtures/fid" / name); }
+torch::Tensor feature_golden(const char* name) {
+  return io::read_npy(monge::testing::shared_folder() / "fixtures/fid" / name);
+}
 
 torch::Tensor normal(int64_t n, int64_t features, uint64_t seed) {
   return torch::randn({n, features}, RandomStreams(seed).at("features", 0), torch::kFloat64);
@@ -152,8 +154,9 @@ TEST(KernelDistance, AgreesWithNumpy) {
 TEST(FrechetGoldens, AgreeWithTheReferenceAlsoWhereTheCovarianceIsSingular) {
   MONGE_NEEDS_SHARED("fixtures/fid/golden.json");
   const auto expected = goldens().at("frechet");
-  const auto a = moments_of(golden("feat_a_float64_300x32.npy")), b = moments_of(golden("feat_b_float64_400x32.npy")),
-             c = moments_of(golden("feat_c_float64_20x32.npy"));
+  const auto a = moments_of(feature_golden("feat_a_float64_300x32.npy")),
+             b = moments_of(feature_golden("feat_b_float64_400x32.npy")),
+             c = moments_of(feature_golden("feat_c_float64_20x32.npy"));
   const double a_b = expected.at("a_b_pytorch_fid"), a_c = expected.at("a_c_singular_pytorch_fid");
   EXPECT_NEAR(frechet_distance(a, b), a_b, 1e-9 * a_b);
   EXPECT_NEAR(frechet_distance(a, c), a_c, 1e-6 * a_c);
@@ -163,8 +166,8 @@ TEST(FrechetGoldens, AgreeWithTheReferenceAlsoWhereTheCovarianceIsSingular) {
 TEST(KernelDistanceGoldens, AgreeWithTheReference) {
   MONGE_NEEDS_SHARED("fixtures/fid/golden.json");
   const auto expected = goldens().at("kid");
-  const auto a = golden("feat_a_float64_300x32.npy"), b = golden("feat_b_float64_400x32.npy"),
-             c = golden("feat_c_float64_20x32.npy");
+  const auto a = feature_golden("feat_a_float64_300x32.npy"), b = feature_golden("feat_b_float64_400x32.npy"),
+             c = feature_golden("feat_c_float64_20x32.npy");
   const double a_b = expected.at("a_b"), a_c = expected.at("a_c");
   EXPECT_NEAR(kernel_distance(a, b).value, a_b, 1e-9 * a_b);
   EXPECT_NEAR(kernel_distance(a, c).value, a_c, 1e-9 * std::abs(a_c));
