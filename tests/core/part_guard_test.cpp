@@ -53,27 +53,30 @@ TEST(PartGuard, RemovesSeveralAndLeavesWhatThereIsNoRoomFor) {
   EXPECT_FALSE(fs::exists(file(39))) << "the room is free again";
 }
 
-// The handler runs in any thread, at any time.
+// The handler runs in any thread, at any time: what it reads must be one path, and not the beginning of one and the end
+// of another.
 TEST(PartGuard, RemovesNothingElseWhileOtherThreadsWrite) {
+  constexpr int kThreads = 3, kTimes = 100'000, kLength = 200, kShorter = 100;
   const ScratchFolder folder;
-  // Names of which parts would be other names: "aaaa" and "bb" mixed are "bbaa".
-  const auto long_name = folder / std::string(200, 'a'), short_name = folder / std::string(100, 'b');
-  const auto mixed = folder / (std::string(100, 'b') + std::string(100, 'a'));
-  make(mixed);
-  std::atomic<bool> end{false};
+  const auto mixed = [&](int b) { return folder / (std::string(b, 'b') + std::string(kLength - b, 'a')); };
+  for (int b = 1; b <= kShorter; ++b) make(mixed(b));
+  const auto longer = folder / std::string(kLength, 'a'), shorter = folder / std::string(kShorter, 'b');
+  std::atomic<int> running{kThreads};
   std::vector<std::thread> threads;
-  for (int i = 0; i < 3; ++i) {
+  for (int i = 0; i < kThreads; ++i) {
     threads.emplace_back([&] {
-      while (!end) {
-        const PartGuard one(long_name);
-        const PartGuard two(short_name);
+      for (int k = 0; k < kTimes; ++k) {
+        {
+          const PartGuard one(longer);
+        }
+        const PartGuard two(shorter);
       }
+      --running;
     });
   }
-  for (int i = 0; i < 20'000; ++i) remove_guarded_parts();
-  end = true;
+  while (running > 0) remove_guarded_parts();
   for (auto& thread : threads) thread.join();
-  EXPECT_TRUE(fs::exists(mixed));
+  for (int b = 1; b <= kShorter; ++b) EXPECT_TRUE(fs::exists(mixed(b))) << b;
 }
 
 /// Files whose process gets a signal before it publishes.
