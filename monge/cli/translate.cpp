@@ -49,6 +49,8 @@ nlohmann::ordered_json json_of(const TranslateCommand& command, const model::Mod
   nlohmann::ordered_json line{{"model", model.origin},      {"in", command.in},          {"out", command.out},
                               {"items", result.items},      {"samples", result.samples}, {"replaced", result.replaced},
                               {"left_out", result.left_out}};
+  const auto& translate = command.translate;
+  if (translate.noise_scale != 1 && !translate.noiseless()) line["noise_scale"] = translate.noise_scale;
   if (command.translate.t) line["t"] = *command.translate.t;
   if (command.translate.steps > 0) line["steps"] = command.translate.steps;
   if (result.clamped) line["clamped"] = *result.clamped;

@@ -73,6 +73,14 @@ int sync_open(const UniqueFd& file) {
 
 fs::path or_here(const fs::path& folder) { return folder.empty() ? fs::path(".") : folder; }
 
+/// Synchronises a folder. One that may be written to but not read cannot be synchronised; that is no reason to refuse
+/// what was changed in it.
+/// @return 0, or the reason of the failure.
+int sync_names(const fs::path& folder) {
+  const auto open = opened(or_here(folder), O_RDONLY | O_DIRECTORY);
+  return !open && errno == EACCES ? 0 : sync_open(open);
+}
+
 }  // namespace
 
 void throw_system_error(std::string_view what, const fs::path& where, int reason) {
@@ -86,8 +94,12 @@ void throw_system_error(std::string_view what, const fs::path& where, int reason
 
 bool remove_entry(const fs::path& path, std::error_code& failure) {
   failure = reason_of(file_system().remove(AT_FDCWD, path));
-  if (failure == std::errc::is_a_directory || failure == std::errc::operation_not_permitted)
-    failure = reason_of(file_system().remove_folder(AT_FDCWD, path));
+  if (failure == std::errc::is_a_directory || failure == std::errc::operation_not_permitted) {
+    // No folder: EPERM is then the reason, and something is there (an immutable file, one of another user).
+    const auto as_folder = reason_of(file_system().remove_folder(AT_FDCWD, path));
+    if (as_folder == std::errc::not_a_directory) return false;
+    failure = as_folder;
+  }
   if (!is_absent(failure)) return !failure;
   failure.clear();
   return false;
@@ -143,9 +155,7 @@ void make_folders(const fs::path& path, std::error_code& failure) {
   const auto parent = name.parent_path();
   if (parent != name) make_folders(parent, failure);
   if (failure || !make_folder(name, failure)) return;
-  // A parent that may be written to but not read cannot be synchronised; that is no reason to refuse it.
-  const int reason = sync_open(opened(or_here(parent), O_RDONLY | O_DIRECTORY));
-  if (reason != 0 && reason != EACCES) failure.assign(reason, std::generic_category());
+  if (const int reason = sync_names(parent)) failure.assign(reason, std::generic_category());
 }
 
 void make_folders(const fs::path& path) {
@@ -169,8 +179,7 @@ void sync_file(const fs::path& path) {
 }
 
 void sync_folder(const fs::path& folder) {
-  const int reason = sync_open(opened(or_here(folder), O_RDONLY | O_DIRECTORY));
-  if (reason != 0) throw_system_error("cannot flush to the disk", or_here(folder), reason);
+  if (const int reason = sync_names(folder)) throw_system_error("cannot flush to the disk", or_here(folder), reason);
 }
 
 }  // namespace monge

@@ -20,7 +20,9 @@ void require_usable_name(const std::filesystem::path& path, std::string_view whe
   for (const auto& name : path) {
     if (name.native().size() > kLongestFileName) refuse("the name is too long", name, kLongestFileName);
   }
-  if (path.native().size() > kLongestPath) refuse("the path is too long", path, kLongestPath);
+  // If it is a folder, files are written in it, under their temporary names first.
+  constexpr size_t kSlashAndEnding = sizeof "/.part" - 1, kRoom = kLongestFileName + kSlashAndEnding;
+  if (path.native().size() > kLongestPath - kRoom) refuse("the path is too long", path, kLongestPath - kRoom);
 }
 
 std::string_view shortened(std::string_view name, size_t most) {

@@ -10,9 +10,10 @@ namespace monge {
 inline constexpr size_t kLongestFileName = 255;
 inline constexpr size_t kLongestPath = 4095;
 
-/// Refuses a path that no file can have, before work is done for it.
+/// Refuses a path that no file or folder of output can have, before work is done for it.
 /// @param where  what the path is, for the message: an option or argument.
-/// @throws InputError when one of its names has more than kLongestFileName bytes, or the whole more than kLongestPath.
+/// @throws InputError when one of its names has more than kLongestFileName bytes, or when the whole leaves less than
+///     these, a slash and the ending ".part" up to kLongestPath.
 void require_usable_name(const std::filesystem::path& path, std::string_view where);
 
 /// The first bytes of a name, at most `most`. If the name is UTF-8, the cut is between two characters.

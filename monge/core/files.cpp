@@ -43,7 +43,8 @@ class Descriptor {
       bytes.remove_prefix(static_cast<size_t>(written));
     }
   }
-  /// @param too_large  set if the file has more than `most` bytes; then nothing is read.
+  /// @param too_large  set if the file has more than `most` bytes; then nothing is read, or `most` bytes and some more
+  ///     of a file whose size is not known beforehand or which grows.
   std::string read(int64_t most, bool& too_large) {
     struct stat facts {};
     std::string out;
@@ -58,6 +59,8 @@ class Descriptor {
       if (count < 0 && errno == EINTR) continue;
       if (count < 0) fail("cannot read");
       have += static_cast<size_t>(count);
+      too_large = static_cast<int64_t>(have) > most;
+      if (too_large) return {};
       // A regular file is at its end when all its bytes were read; this saves one more call.
       const bool whole = S_ISREG(facts.st_mode) && have == static_cast<size_t>(facts.st_size) && have < out.size();
       if (count > 0 && !whole) continue;

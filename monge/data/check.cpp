@@ -7,6 +7,7 @@
 
 #include "monge/core/error.h"
 #include "monge/core/files.h"
+#include "monge/data/encoded_buffer.h"
 #include "monge/data/image_collection.h"
 #include "monge/data/member_path.h"
 #include "monge/data/packed_set.h"
@@ -50,6 +51,7 @@ struct ImageFacts {
 /// @throws InputError naming the image.
 void decode_to_check(const ImageCollection& images, int64_t i, std::string& buffer, ImageFacts& out, int64_t& length) {
   const io::DecodingMemory memory;
+  const LargeBufferRelease release(buffer);
   const auto bytes = images.bytes(i, buffer);
   length = static_cast<int64_t>(bytes.size());
   out.content = images.pixel_size() ? images.content(i) : content_hash64(bytes);

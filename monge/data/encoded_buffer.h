@@ -11,4 +11,17 @@ namespace monge::data {
 /// @throws InputError naming the image if it may not take so much.
 void hold_buffer(std::string& buffer, int64_t bytes, const std::string& name);
 
+/// Frees a buffer at the end of its scope if it is large; a small one is kept for the next image. It must end before
+/// the scope of io::DecodingMemory that holds the memory, so it is declared after that.
+class LargeBufferRelease {
+ public:
+  explicit LargeBufferRelease(std::string& buffer) : buffer_(buffer) {}
+  ~LargeBufferRelease();
+  LargeBufferRelease(const LargeBufferRelease&) = delete;
+  LargeBufferRelease& operator=(const LargeBufferRelease&) = delete;
+
+ private:
+  std::string& buffer_;
+};
+
 }  // namespace monge::data

@@ -84,12 +84,8 @@ constexpr int64_t kMostEntryBytes = int64_t{256} << 20;
 /// Images that are read in place.
 constexpr io::ArchiveLimits kStoredLimits{.most_entry_bytes = kMostEntryBytes};
 
-/// Limits for what is unpacked to memory: images only, and not more than decoding may take.
-io::ArchiveLimits unpacked_limits() {
-  io::ArchiveLimits out{.most_entry_bytes = kMostEntryBytes};
-  out.most_bytes = std::min(out.most_bytes, io::decoding_memory());
-  return out;
-}
+/// The bytes that may be unpacked to memory, for all archives of a set together: as many as decoding may take.
+int64_t unpacked_allowance() { return std::min(io::ArchiveLimits().most_bytes, io::decoding_memory()); }
 
 /// "a.png" for "./a.png", which tar writes for a folder named ".".
 std::string plain_name(const std::string& name) { return fs::path(name).lexically_normal().generic_string(); }
@@ -137,14 +133,19 @@ std::shared_ptr<const ImageCollection> open_stored(const fs::path& path, Archive
   return std::make_shared<StoredImages>(path, names.chosen(order), std::move(places));
 }
 
-std::shared_ptr<const ImageCollection> open_unpacked(const fs::path& path, ArchiveChoice& choice) {
-  auto entries = io::read_archive(path, choice.wanted(), unpacked_limits(), &choice.report);
+/// @param allowance  the bytes that may be unpacked to memory, less those that the images keep.
+std::shared_ptr<const ImageCollection> open_unpacked(const fs::path& path, ArchiveChoice& choice, int64_t& allowance) {
+  auto entries = io::read_archive(path, choice.wanted(),
+                                  {.most_bytes = allowance, .most_entry_bytes = kMostEntryBytes}, &choice.report);
   NameList names;
   for (const auto& entry : entries)
     names.add(plain_name(entry.name));  // an empty entry is kept, so that its error names it
   const auto order = choice.order(names);
   std::vector<std::string> contents;
-  for (const int64_t at : order) contents.push_back(std::move(entries[static_cast<size_t>(at)].bytes));
+  for (const int64_t at : order) {
+    contents.push_back(std::move(entries[static_cast<size_t>(at)].bytes));
+    allowance -= static_cast<int64_t>(contents.back().size());
+  }
   return std::make_shared<UnpackedImages>(path, names.chosen(order), std::move(contents));
 }
 
@@ -196,12 +197,12 @@ std::string shard_name(const fs::path& path) {
 }
 
 std::shared_ptr<const ImageCollection> open_archive_images(const fs::path& path, const MemberPath& member,
-                                                           const LogSink& log) {
+                                                           int64_t& allowance, const LogSink& log) {
   auto choice = std::make_optional<ArchiveChoice>(member, path.string(), log);
   auto out = open_stored(path, *choice);
   if (!out) {
     choice.emplace(member, path.string(), log);  // a new one, since the old one may have seen entries already
-    out = open_unpacked(path, *choice);
+    out = open_unpacked(path, *choice, allowance);
   }
   const auto warn_of = [&](const io::LeftOut& left, const char* one, const char* many, const char* why) {
     if (left.count == 0) return;
@@ -222,10 +223,11 @@ std::shared_ptr<const ImageCollection> open_image_shards(const std::string& whol
   const auto member = member_path(whole);
   const auto& pattern = member.set;
   std::vector<std::pair<std::string, std::shared_ptr<const ImageCollection>>> shards;
+  int64_t allowance = unpacked_allowance();
   for (const auto& path : existing_shards(pattern)) {
     require(io::has_archive_extension(path), path.string(),
             ": is not an archive; shards are .tar, .tar.gz, .zip, .7z or .parquet files");
-    shards.emplace_back(shard_name(path), open_archive_images(path, member, log));
+    shards.emplace_back(shard_name(path), open_archive_images(path, member, allowance, log));
   }
   for (size_t k = 1; k < shards.size(); ++k) {
     // The paths may differ in their folders alone.
@@ -240,7 +242,8 @@ std::shared_ptr<const ImageCollection> open_image_shards(const std::string& whol
 
 std::shared_ptr<const ImageCollection> open_image_archive(const std::string& path, const LogSink& log) {
   const auto member = existing_set(path);
-  auto out = open_archive_images(member.set, member, log);
+  int64_t allowance = unpacked_allowance();
+  auto out = open_archive_images(member.set, member, allowance, log);
   require_images_in(member.set, *out);
   return out;
 }

@@ -13,6 +13,7 @@
 #include "monge/core/nearest.h"
 #include "monge/data/image_collection.h"
 #include "monge/data/member_path.h"
+#include "monge/io/decoding_memory.h"
 #include "monge/io/svg_markup.h"
 
 namespace monge::data {
@@ -104,6 +105,7 @@ void require_groups(const ImageCollection& images, const std::vector<int64_t>& c
   std::set<std::string> known;
   bool drawings = false;
   for (const int64_t i : chosen) {
+    const io::DecodingMemory memory;
     std::string buffer;
     try {
       const auto bytes = images.bytes(i, buffer);

@@ -28,6 +28,7 @@ torch::Tensor ImageCollection::decode(int64_t i, std::string_view bytes, const i
 std::string ImageCollection::stamp(int64_t i) const { return std::to_string(length(i)); }
 
 uint64_t ImageCollection::content(int64_t i) const {
+  const io::DecodingMemory memory;
   std::string buffer;
   return content_hash64(bytes(i, buffer));
 }

@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "monge/core/error.h"
+#include "monge/data/encoded_buffer.h"
 #include "monge/data/parallel.h"
 #include "monge/io/decoding_memory.h"
 
@@ -40,6 +41,7 @@ io::NoteCounts measure_samples(const ImageCollection& images, const std::vector<
       io::ImageNotes notes;
       try {
         const io::DecodingMemory memory;
+        const LargeBufferRelease release(buffer);
         const auto bytes = images.bytes(i, buffer);
         if (io::sample_bits(bytes) == 8) return;
         images.decode(i, bytes, {.keep_sixteen_bits = true}, notes);

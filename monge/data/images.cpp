@@ -5,6 +5,7 @@
 #include "monge/core/error.h"
 #include "monge/data/image_source_state.h"
 #include "monge/data/parallel.h"
+#include "monge/io/decoding_memory.h"
 #include "monge/io/image.h"
 
 namespace monge::data {
@@ -28,6 +29,7 @@ Source::OpenReport ImageSource::open_report() const {
 int ImageSource::sample_bits(int64_t index) const {
   check({index});
   if (state_->pixels.defined() || state_->images->pixel_size()) return 8;
+  const io::DecodingMemory memory;
   std::string buffer;
   return io::sample_bits(state_->images->bytes(state_->image_of(index), buffer));
 }

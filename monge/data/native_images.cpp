@@ -138,6 +138,7 @@ std::string NativeImageSource::item_name(int64_t index) const {
 
 int NativeImageSource::sample_bits(int64_t index) const {
   check({index});
+  const io::DecodingMemory memory;
   std::string buffer;
   return images_->pixel_size() ? 8 : io::sample_bits(images_->bytes(image_of(index), buffer));
 }

@@ -10,6 +10,7 @@
 #include "monge/core/file_name.h"
 #include "monge/core/files.h"
 #include "monge/core/nearest.h"
+#include "monge/data/encoded_buffer.h"
 #include "monge/data/pack_manifest.h"
 #include "monge/data/parallel.h"
 #include "monge/data/piece_writer.h"
@@ -237,6 +238,7 @@ void Packer::fill(int64_t begin, int64_t end, const AddProgress& add_progress, c
 void Packer::take(int64_t i, std::string& buffer, uint8_t* to, std::string* encoded, int64_t& content,
                   io::ImageNotes& notes) const {
   const io::DecodingMemory memory;  // until the image is prepared
+  const LargeBufferRelease release(buffer);
   const auto bytes = images_.bytes(i, buffer);
   content = static_cast<int64_t>(images_.pixel_size() ? images_.content(i) : content_hash64(bytes));
   prepare_image(images_, i, bytes, options_.convert, encoded ? nullptr : &preparation_, to, notes);

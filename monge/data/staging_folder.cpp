@@ -12,7 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char *kLock = ".lock", *kInputs = ".plan";
+constexpr const char *kLock = ".lock", *kInputs = ".plan", *kSetManifest = "manifest.json";
 
 /// Runs `action`, and converts the standard library's file-system errors to ours.
 template <class Action>
@@ -46,6 +46,9 @@ void StagingFolder::prepare(const std::string& inputs, const LogSink& log) const
   if (has_inputs(folder_, inputs)) return;
   std::error_code ignored;
   const bool begun = fs::exists(folder_ / kInputs, ignored);
+  // With its manifest a set counts as complete. So this goes first and durably: after a kill or a power cut a set whose
+  // shards are gone must not be published.
+  if (begun && remove_entry(folder_ / kSetManifest)) sync_folder(folder_);
   guarded([&] {
     for (const auto& entry : fs::directory_iterator(folder_)) {
       const auto name = entry.path().filename().string();

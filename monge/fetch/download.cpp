@@ -133,13 +133,17 @@ Download download(const std::string& url, const fs::path& destination, const Dow
         break;
     }
     if (outcome.kind == TryOutcome::too_large) {
-      part.discard();
+      // The part of an earlier try is as good as it was, if only the limit is too low.
+      const bool keep = outcome.continued && part.size() > 0;
+      if (!keep) part.discard();
       throw InputError(
           {.what = "the file is larger than a download may be",
            .where = shown,
            .value = outcome.what + " bytes",
            .allowed = text("at most ", options.most_bytes),
-           .fix = "if it is the one that you want, raise the limit: " + user_word("DownloadOptions::most_bytes")});
+           .fix = text("if it is the one that you want, raise the limit: ", user_word("DownloadOptions::most_bytes"),
+                       keep ? text("; ", part.size(), " bytes are kept in ", part.path().string(), " to resume from")
+                            : "")});
     }
     auto complaint = find_fault(outcome, part, options, out.sha256);
     if (!complaint) {

@@ -43,9 +43,9 @@ struct Download {
 /// - If a server sends the whole file from the beginning, that replaces the part.
 /// - A file that fails its check after it was resumed is discarded and downloaded once more from the beginning.
 ///
-/// A stopped or broken transfer keeps its part, and so does one that would fill the disk. A complete file with the
-/// wrong size or SHA-256, and one that exceeds `most_bytes`, is removed with its part, because there is nothing to
-/// resume from.
+/// A stopped or broken transfer keeps its part, and so does one that would fill the disk, or one that resumes a part
+/// and finds that the file exceeds `most_bytes`. A complete file with the wrong size or SHA-256, and one that exceeds
+/// `most_bytes` when it is downloaded from the beginning, is removed with its part: there is nothing to resume from.
 ///
 /// Redirects are followed, from https only to https. The proxies of http_proxy, https_proxy, all_proxy and no_proxy are
 /// used, and the certificates of SSL_CERT_FILE if it is set. Passwords in `url` do not appear in messages and files.

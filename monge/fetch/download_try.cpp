@@ -247,6 +247,13 @@ bool Try::take(std::string_view bytes) {
     ended_ = TryOutcome{TryOutcome::too_large, text("more than ", options_.most_bytes)};
     return false;
   }
+  // The body of a 206 may be longer than its Content-Range says, for which the space and the limits were checked.
+  if (total_ >= 0 && part_.size() + static_cast<int64_t>(bytes.size()) > total_) {
+    ended_ = offset_ > 0 ? TryOutcome{TryOutcome::not_resumable}
+                         : TryOutcome{TryOutcome::broken, text("the server sent more than the ", total_,
+                                                               " bytes that it had announced")};
+    return false;
+  }
   constexpr int64_t kBetweenChecks = int64_t{16} << 20;
   since_check_ += static_cast<int64_t>(bytes.size());
   if (total_ < 0 && options_.bytes < 0 && since_check_ >= kBetweenChecks) {

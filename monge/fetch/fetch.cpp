@@ -245,6 +245,19 @@ class Fetch {
     }
   }
 
+  /// Whether the complete archive holds what was unpacked while it grew.
+  bool is_confirmed(const Unpacked& unpacked) const {
+    // The directory at a zip's end is authoritative: it knows links, and entries that were deleted or inserted.
+    // In other archives the listing compares the checksums of the compression, which the unpacking of one that grows
+    // does not; a known SHA-256 has shown as much.
+    if (!unpacked.is_zip && !options_.sha256.empty()) return true;
+    try {
+      return listing_of(source_, unpacking()) == unpacked.listing;
+    } catch (const InputError&) {
+      return false;  // unpacking the complete file says why
+    }
+  }
+
   int64_t bytes_here() const {
     auto part = source_;
     part += ".part";
@@ -267,8 +280,7 @@ class Fetch {
     if (!got->complete) throw UnpackStopped{};
     auto file = facts(got->sha256, got->bytes);
     if (unpacks_) {
-      // The directory at a zip's end is authoritative: it knows links, and entries that were deleted or inserted.
-      if (unpacked && unpacked->is_zip && listing_of(source_, unpacking()) != unpacked->listing) unpacked.reset();
+      if (unpacked && !is_confirmed(*unpacked)) unpacked.reset();
       if (!unpacked) unpacked = unpack_file(got->bytes);
       file.entries = unpacked->files, file.unpacked_bytes = unpacked->bytes;
       file.left_out = unpacked->left_out(), file.duplicates = unpacked->repetitions.count;

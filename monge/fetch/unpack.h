@@ -56,14 +56,15 @@ using ByteReader = std::function<size_t(char* to, size_t room)>;
 
 /// The same for an archive that is read once from beginning to end. Kinds that need their end first (7z, some zip, and
 /// a zip whose names outside ASCII are marked as UTF-8) are refused as unreadable. The links of a zip, and the entries
-/// that its directory omits, are not known without its end: compare `listing` with listing_of(). Bytes after the
-/// archive may remain unread.
+/// that its directory omits, are not known without its end, and the checksums of gzip, bzip2, xz and zstd are not all
+/// compared: compare `listing` with listing_of() afterwards. Bytes after the archive may remain unread.
 /// @param shown  the archive's name in messages.
 /// @throws whatever `read` throws; else as above.
 Unpacked unpack(const ByteReader& read, const std::string& shown, const std::filesystem::path& folder,
                 const UnpackOptions& options = {});
 
-/// The Unpacked::listing that unpacking this archive file would give, without decoding entries. @throws as unpack().
+/// The Unpacked::listing that unpacking this archive file would give, without decoding entries. What is compressed as a
+/// whole is decompressed to its end, and its checksums are compared. @throws as unpack().
 std::string listing_of(const std::filesystem::path& archive, const UnpackOptions& options = {});
 
 }  // namespace monge::fetch

@@ -39,6 +39,11 @@ bool ends_with(const fs::path& path, std::string_view extension) {
 using LibarchiveWriter = std::unique_ptr<::archive, decltype(&archive_write_free)>;
 using Entry = std::unique_ptr<::archive_entry, decltype(&archive_entry_free)>;
 
+[[noreturn]] void refuse_too_many_bytes(const fs::path& path, const std::string& name, int64_t most) {
+  throw InputError(text(path.string(), ": with the entry ", name, " it unpacks to more than the ", most,
+                        " bytes of memory that it may take; unpack it to a folder, unless it is malicious"));
+}
+
 /// @param claimed  the size that the entry states, 0 or less if it states none.
 /// @param left     bytes that may still be unpacked of the archive.
 std::string read_entry(const fs::path& path, const ArchiveReader& archive, const std::string& name, int64_t claimed,
@@ -55,9 +60,8 @@ std::string read_entry(const fs::path& path, const ArchiveReader& archive, const
     if (count == 0) return out;
     const int64_t bytes = static_cast<int64_t>(out.size()) + count;
     require(bytes <= limits.most_entry_bytes, path.string(), ": the entry ", name, " unpacks to more than ",
-            limits.most_entry_bytes, " bytes; the archive is not a set of images, or is malicious");
-    require(bytes <= left, path.string(), ": with the entry ", name, " it unpacks to more than ", limits.most_bytes,
-            " bytes of memory; unpack it to a folder, unless it is malicious");
+            limits.most_entry_bytes, " bytes, the limit for one entry; leave it out, unless it is malicious");
+    if (bytes > left) refuse_too_many_bytes(path, name, limits.most_bytes);
     out.append(block.data(), static_cast<size_t>(count));
   }
 }
@@ -70,10 +74,11 @@ bool has_archive_extension(const fs::path& path) {
 
 namespace {
 
-/// Collects entries in memory, within the limit of all bytes.
+/// Collects entries in memory.
 class TakenEntries {
  public:
-  TakenEntries(const fs::path& path, int64_t most_bytes) : path_(path), most_(most_bytes), left_(most_bytes) {}
+  /// @param left  bytes that they may take of the limit `most`.
+  TakenEntries(const fs::path& path, int64_t most, int64_t left) : path_(path), most_(most), left_(left) {}
 
   const EntryList<ArchiveEntry>& list() const { return list_; }
   int64_t left() const { return left_; }
@@ -86,8 +91,7 @@ class TakenEntries {
       return count(report.repetitions, entry.name);
     }
     left_ -= static_cast<int64_t>(entry.bytes.size());
-    require(left_ >= 0, path_.string(), ": unpacks to more than ", most_,
-            " bytes, hard links included; the archive is not a set of images, or is malicious");
+    if (left_ < 0) refuse_too_many_bytes(path_, entry.name, most_);
     list_.add(std::move(entry));
   }
 
@@ -146,12 +150,12 @@ void read_entries(const fs::path& path, const std::function<bool(const std::stri
 std::vector<ArchiveEntry> read_archive(const fs::path& path, const std::function<bool(const std::string&)>& wanted,
                                        const ArchiveLimits& limits, ArchiveReport* report) {
   ArchiveReport own;
-  TakenEntries taken(path, limits.most_bytes);
+  TakenEntries taken(path, limits.most_bytes, limits.most_bytes);
   std::vector<UnresolvedLink> links;
   read_entries(path, wanted, limits, own, taken, links);
   const auto read_targets = [&](const auto& is_target) {
     ArchiveReport known;
-    TakenEntries targets(path, limits.most_bytes);
+    TakenEntries targets(path, limits.most_bytes, taken.left());  // beside what was taken
     std::vector<UnresolvedLink> further;
     read_entries(path, is_target, limits, known, targets, further);
     return targets.take();

@@ -8,11 +8,11 @@
 #include <charconv>
 #include <condition_variable>
 #include <cstdlib>
-#include <fstream>
 #include <mutex>
 #include <string_view>
 
 #include "monge/core/error.h"
+#include "monge/io/control_group.h"
 
 namespace monge::io {
 namespace {
@@ -22,21 +22,11 @@ constexpr int64_t kMebibyte = int64_t{1} << 20;
 std::atomic<int64_t> set_bytes{0};
 thread_local DecodingMemory* outermost = nullptr;
 
-/// The number in a file of the control group; 0 if there is none ("max").
-int64_t number_in(const char* path) {
-  std::ifstream file(path);
-  int64_t out = 0;
-  return file >> out && out > 0 ? out : 0;
-}
-
-/// Memory of the machine, or of the control group if that has less.
+/// Memory of the machine, or of the process's control groups if they have less.
 int64_t usable_memory() {
   const int64_t pages = ::sysconf(_SC_PHYS_PAGES), page = ::sysconf(_SC_PAGESIZE);
-  int64_t out = pages > 0 && page > 0 ? pages * page : int64_t{1} << 32;
-  for (const char* path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
-    if (const int64_t limit = number_in(path); limit > 0) out = std::min(out, limit);
-  }
-  return out;
+  const int64_t machine = pages > 0 && page > 0 ? pages * page : int64_t{1} << 32, groups = control_group_memory();
+  return groups > 0 ? std::min(machine, groups) : machine;
 }
 
 int64_t default_memory() {

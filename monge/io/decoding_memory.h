@@ -7,7 +7,7 @@
 namespace monge::io {
 
 /// The bound in bytes: what set_decoding_memory() has set; else MONGE_DECODE_MB, in MiB; else half of the memory of the
-/// machine or of the process's control group, and at least 512 MiB. A quarter of it is for encoded files, the rest for
+/// machine or of the process's control groups, and at least 512 MiB. A quarter of it is for encoded files, the rest for
 /// what is decoded from them.
 /// @throws InputError when MONGE_DECODE_MB is not a whole number of at least 16.
 int64_t decoding_memory();

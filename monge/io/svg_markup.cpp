@@ -241,7 +241,9 @@ bool has_sheet_in_instruction(std::string_view bytes) {
 }
 
 /// The encoding that the XML declaration names, if it is one in which tags may be written with other bytes than those
-/// of ASCII, as in UTF-7.
+/// of ASCII, as in UTF-7, or in which the bytes of ASCII may be parts of other characters: the second byte of a
+/// character of Shift_JIS, GBK, GB18030 or Big5 may be that of "]". In EUC encodings all bytes of such characters are
+/// above ASCII.
 std::string hiding_encoding(std::string_view bytes) {
   if (bytes.starts_with("\xef\xbb\xbf")) bytes.remove_prefix(3);
   if (!bytes.starts_with("<?xml")) return {};
@@ -254,9 +256,8 @@ std::string hiding_encoding(std::string_view bytes) {
     const auto name = declaration.substr(begin, declaration.find_first_of("\"'", begin) - begin);
     const auto lower = lower_case(name);
     bool known = false;
-    for (const char* superset :
-         {"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-", "iso_8859-", "iso8859-", "latin", "windows-125", "cp125",
-          "koi8-", "shift_jis", "euc-", "gb2312", "gbk", "gb18030", "big5"})
+    for (const char* superset : {"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-", "iso_8859-", "iso8859-", "latin",
+                                 "windows-125", "cp125", "koi8-", "euc-jp", "euc-kr", "gb2312"})
       known |= lower.starts_with(superset);
     if (!known) return std::string(name);
   }
@@ -368,7 +369,9 @@ SvgMarkup read_svg_markup(std::string_view bytes) {
   if (imports || has_sheet_in_instruction(bytes))
     out.refusal = "it may take in a style sheet that is written in an address, which is not examined";
   if (const auto encoding = hiding_encoding(bytes); !encoding.empty())
-    out.refusal = text("its encoding is ", shown(encoding), "; save it in UTF-8");
+    out.refusal = text("its encoding is ", shown(encoding),
+                       ", and allowed are UTF-8 and encodings in which no other character has bytes of ASCII, such as "
+                       "ISO-8859-1; save it in UTF-8");
   return out;
 }
 

@@ -28,8 +28,8 @@ bool is_svg(std::string_view bytes);
 /// Examines a whole file. `refusal` names
 /// - images, embedded or in other files, since these are not read, and other files that <use> refers to;
 /// - what would hide a part of the file from this examination: encodings that write tags with other bytes than those of
-///   ASCII (UTF-7), <include> of XInclude, style sheets in addresses ("data:"), entities that hold markup, attributes
-///   that the DOCTYPE sets;
+///   ASCII (UTF-7) or other characters with bytes of ASCII (Shift_JIS, GBK, GB18030, Big5), <include> of XInclude,
+///   style sheets in addresses ("data:"), entities that hold markup, attributes that the DOCTYPE sets;
 /// - what takes minutes in librsvg 2.54: feConvolveMatrix of more than 9 rows or columns, feTurbulence of more than 16
 ///   octaves, strokes of more than a million pixels.
 SvgMarkup read_svg_markup(std::string_view bytes);

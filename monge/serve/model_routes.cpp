@@ -71,7 +71,8 @@ void add_model_routes(Router& router, Catalogue& catalogue) {
                                      {"kind", model.run.empty() ? "file" : "run"},
                                      {"card", model.card},
                                      {"input", input_of(model.map)},
-                                     {"noise_level", noise_level_of(model.map)}});
+                                     {"noise_level", noise_level_of(model.map)},
+                                     {"most_noise_scale", model.map.most_noise_scale()}});
              }));
   router.add("GET", "/v1/models/*/sample.png", for_model(catalogue, [](const ServedModel& model) {
                if (model.sample.empty()) return error_response(404, "this model has no sample image");

@@ -21,7 +21,7 @@ constexpr int64_t kMostJson = 16 << 20;
 /// A JSON object in a file; null if there is none.
 ordered_json object_in(const fs::path& file) {
   std::error_code ignored;
-  if (!fs::exists(file, ignored)) return nullptr;
+  if (!fs::is_regular_file(file, ignored)) return nullptr;  // opening a pipe would wait for its writer
   try {
     auto out = ordered_json::parse(real_files().read(file, kMostJson), nullptr, /*allow_exceptions=*/false);
     return out.is_object() ? out : ordered_json();

@@ -150,7 +150,7 @@ run::CellsFormat cells_format(const model::Model& model, const std::string& in, 
   out.metadata = {{"version", version()}, {"model", model.origin}, {"input", in}, {"seed", options.seed}};
   if (model.reversed) out.metadata.emplace_back("inverse", int64_t{1});
   if (options.samples > 1) out.metadata.emplace_back("samples", options.samples);
-  if (options.noise_scale != 1) out.metadata.emplace_back("noise_scale", options.noise_scale);
+  if (options.noise_scale != 1 && !options.noiseless()) out.metadata.emplace_back("noise_scale", options.noise_scale);
   if (options.t) out.metadata.emplace_back("t", *options.t);
   if (options.steps > 0) out.metadata.emplace_back("steps", options.steps);
   if (!options.range.empty()) out.metadata.emplace_back("range", options.range);

@@ -1,13 +1,20 @@
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/fsuid.h>
+#include <sys/stat.h>
 #include <torch/types.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <cmath>
 #include <fstream>
 #include <sstream>
 
 #include "monge/core/checked.h"
+#include "monge/core/file_changes.h"
 #include "monge/core/file_name.h"
+#include "monge/core/file_system.h"
 #include "monge/core/files.h"
 #include "monge/core/mapped_file.h"
 #include "monge/core/names.h"
@@ -76,6 +83,62 @@ TEST(Files, HalfAFileIsNeverTakenForAWholeOne) {
                 AllOf(HasSubstr("/proc/self/mem"), HasSubstr("cannot read"), HasSubstr("Input/output error")));
   }
   EXPECT_THAT(real_files().read("/proc/self/status"), HasSubstr("Name:"));  // says that it has 0 bytes
+}
+
+// A device, a pipe or a file of /proc states no size.
+TEST(Files, OfUnknownSizeAreBoundedToo) {
+  constexpr const char* kUnknown = "/proc/self/maps";
+  EXPECT_THAT(message_of([&] { real_files().read(kUnknown, 100); }),
+              AllOf(HasSubstr(kUnknown), HasSubstr("is larger than 100 bytes")));
+  EXPECT_THAT(real_files().read(kUnknown, int64_t{1} << 30), HasSubstr("\n"));
+  testing::ScratchFolder scratch;
+  std::ofstream(scratch / "a") << "12345";
+  EXPECT_EQ(real_files().read(scratch / "a", 5), "12345");
+  EXPECT_THAT(message_of([&] { real_files().read(scratch / "a", 4); }), HasSubstr("is larger than 4 bytes"));
+}
+
+// An immutable file, or one of another user in a folder like /tmp.
+TEST(Files, WhatMayNotBeRemovedIsNotTakenForAbsent) {
+  struct Immutable : FileSystem {
+    int remove(int /*folder*/, const std::filesystem::path& /*path*/) override {
+      errno = EPERM;
+      return -1;
+    }
+  } immutable;
+  testing::ScratchFolder scratch;
+  std::ofstream(scratch / "a") << "x";
+  std::filesystem::create_directory(scratch / "empty");
+  const ScopedFileSystem scope(immutable);
+  EXPECT_THAT(message_of([&] { remove_entry(scratch / "a"); }),
+              AllOf(HasSubstr("cannot be removed"), HasSubstr("Operation not permitted")));
+  EXPECT_TRUE(std::filesystem::exists(scratch / "a"));
+  EXPECT_TRUE(remove_entry(scratch / "empty")) << "POSIX gives EPERM for a folder";
+  EXPECT_FALSE(remove_entry(scratch / "empty"));
+}
+
+// Such a folder cannot be opened, and so not be synchronised. The rename has happened by then.
+TEST(Files, ArePublishedInAFolderThatMayNotBeRead) {
+  testing::ScratchFolder scratch;
+  const auto drop = scratch / "drop";
+  std::filesystem::create_directory(drop);
+  constexpr uid_t kNobody = 65534;
+  const bool root = ::geteuid() == 0;
+  if (root) {  // who may read everything, unlike the user as whom this thread goes on
+    ASSERT_EQ(::chmod(scratch.path().c_str(), 0711), 0);
+    ASSERT_EQ(::chown(drop.c_str(), kNobody, static_cast<gid_t>(-1)), 0);
+  }
+  ASSERT_EQ(::chmod(drop.c_str(), 0300), 0);
+  const auto as = [&](uid_t user) {
+    if (root) ::setfsuid(user);
+  };
+  as(kNobody);
+  const bool readable = ::open(drop.c_str(), O_RDONLY | O_DIRECTORY) >= 0;
+  const auto message = message_of([&] { real_files().replace(drop / "a", "one"); });
+  as(0);
+  ::chmod(drop.c_str(), 0700);
+  EXPECT_FALSE(readable);
+  EXPECT_EQ(message, "");
+  EXPECT_EQ(real_files().read(drop / "a"), "one");
 }
 
 TEST(Files, FoldersChangePlacesWhole) {
@@ -147,7 +210,12 @@ TEST(FileName, ThatNoFileCanHaveIsRefused) {
   std::string path;
   for (int i = 0; i < 41; ++i) path += std::string(99, 'n') + '/';
   EXPECT_THAT(message_of([&] { require_usable_name(path, "OUT"); }),
-              AllOf(HasSubstr("OUT: the path is too long"), HasSubstr("... of 4100 bytes"), HasSubstr("4095")));
+              AllOf(HasSubstr("OUT: the path is too long"), HasSubstr("... of 4100 bytes"), HasSubstr("3834")));
+  // Long enough that no file could be written in it, which was found after the work.
+  const auto almost = path.substr(0, 3834);
+  EXPECT_NO_THROW(require_usable_name(almost, "OUT"));
+  EXPECT_THAT(message_of([&] { require_usable_name(almost + "n", "OUT"); }), HasSubstr("... of 3835 bytes"));
+  EXPECT_LE((std::filesystem::path(almost) / part_path(std::string(250, 'n'))).string().size(), kLongestPath);
 }
 
 TEST(Files, ALinkThatLeadsNowhereIsNamed) {

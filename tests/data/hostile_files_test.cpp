@@ -137,6 +137,12 @@ void write_hostile_files(const fs::path& folder) {
   const auto notes = png_chunk("zTXt", std::string("Comment\0\0", 9) + zlib_of(std::string(7'900'000, ' '), 15));
   for (int64_t i = 0; i < 4; ++i) write(folder / text("images/notes", i, ".png"), png_claiming(1, repeated(notes, 60)));
 
+  fs::create_directories(folder / "one");
+  fs::create_directories(folder / "large");
+  write(folder / "one/a.png", png_claiming(1));
+  write(folder / "large/0.png", std::string(static_cast<size_t>(40 * kMega), 'l'));
+  for (int64_t i = 1; i < 24; ++i) fs::create_hard_link(folder / "large/0.png", folder / text("large/", i, ".png"));
+
   const auto zeros = gzip_of(std::string(static_cast<size_t>(kMega), '\0'));
   write(folder / "images.tar.gz", repeated(gzip_of(tar_header("a.png", 120 * kMega)) + repeated(zeros, 120), 1) +
                                       gzip_of(tar_header("b.png", 120 * kMega)) + repeated(zeros, 120) + zeros);
@@ -188,6 +194,9 @@ TEST(HostileFiles, DISABLED_Child) {
   EXPECT_EQ(report.corrupt.size(), 8);
   EXPECT_EQ(report.images, kThreads + 8 + 4);
   peak("images");
+  // 40 MiB each of files that are no images, which a comparison reads whole.
+  EXPECT_EQ(check_images(folder / "one", folder / "large", silent(), {}, std::atomic<bool>(false)).against, 24);
+  peak("images to compare with");
   EXPECT_THAT(message_of([&] { open_image_collection(folder / "images.tar.gz", silent()); }),
               HasSubstr("unpacks to more than"));
   peak("an archive");

@@ -7,7 +7,9 @@
 #include <fstream>
 #include <optional>
 
+#include "monge/core/file_system.h"
 #include "monge/core/files.h"
+#include "tests/support/faulty_file_system.h"
 #include "tests/support/files.h"
 #include "tests/support/support.h"
 
@@ -65,6 +67,30 @@ TEST(StagingFolder, KeepsTheWorkOfTheSamePlanAlone) {
   EXPECT_THAT(names_in(staging.folder()), ElementsAre(".lock", ".plan"));
   EXPECT_TRUE(StagingFolder::has_inputs(staging.folder(), "b"));
   EXPECT_THAT(lines, ElementsAre(HasSubstr("was begun with other images or options; packing starts again")));
+}
+
+// A set is published if it has its manifest, also by the next call for the old inputs.
+TEST(StagingFolder, AnAbandonedSetIsNeverTakenForACompleteOne) {
+  int64_t count = 1;
+  for (bool done = false; !done; ++count) {
+    const ScratchFolder scratch;
+    fs::create_directory(scratch / "trash");
+    const StagingFolder staging(scratch / "set.part");
+    staging.prepare("a", silent());
+    for (const char* name : {"pixels-00000.npy", "pixels-00001.npy", "names.txt", "manifest.json"})
+      real_files().replace(staging.folder() / name, name);
+    testing::FaultyFileSystem faulty(scratch / "trash");
+    faulty.stop_at(count);
+    {
+      const ScopedFileSystem scope(faulty);
+      done = message_of([&] { staging.prepare("b", silent()); }).empty();
+    }
+    faulty.lose(testing::FaultyFileSystem::Loss::content_and_names);
+    if (!fs::exists(staging.folder() / "manifest.json")) continue;
+    for (const char* name : {"pixels-00000.npy", "pixels-00001.npy", "names.txt"})
+      EXPECT_TRUE(fs::exists(staging.folder() / name)) << name << ", stopped at " << faulty.refused();
+  }
+  EXPECT_GT(count, 6) << "operations";
 }
 
 TEST(StagingFolder, DoesNotThrowAwayWhatNoPackingMade) {

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <sys/statvfs.h>
 
+#include <algorithm>
+
 #include "monge/core/error.h"
 #include "monge/core/file_system.h"
 #include "monge/core/files.h"
@@ -101,6 +103,63 @@ TEST_F(DownloadLimits, IgnoreALengthBesideChunks) {
                 HasSubstr("more than 59999 bytes"));
     expect_nothing_there();
   }
+}
+
+// Space and limits are checked for what the answer to a range announces, so more than that is not taken.
+TEST_F(DownloadLimits, HoldForAnAnswerToARangeThatSendsMoreThanItSays) {
+  for (const bool again : {false, true}) {
+    int64_t asked = 0;
+    HttpServer server([&](const HttpRequest& request) {
+      ++asked;
+      HttpReply reply{.headers = {{"ETag", "\"1\""}}, .body = body};
+      if (request.header("range").empty()) {
+        reply.send = asked == 1 || again ? 30'000 : -1;
+        return reply;
+      }
+      reply.status = 206, reply.say_length = false;
+      reply.headers.push_back({"Content-Range", "bytes 30000-59999/60000"});
+      reply.headers.push_back({"Transfer-Encoding", "chunked"});
+      reply.body = chunked(std::string(3'000'000, 'x'));
+      return reply;
+    });
+    int64_t most = 0;
+    const DownloadOptions options{
+        .tries = 2, .wait_seconds = 0, .progress = [&](int64_t done, int64_t) { most = std::max(most, done); }};
+    if (again) {
+      EXPECT_THAT(message_of([&] { download(server.url("/f"), target, options); }), HasSubstr("was interrupted"))
+          << "a server that always does so is given up";
+      EXPECT_LE(server.requests().size(), 8u);
+      fs::remove(target.string() + ".part");
+      fs::remove(target.string() + ".part.from");
+    } else {
+      EXPECT_TRUE(download(server.url("/f"), target, options).complete);
+      EXPECT_EQ(real_files().read(target), body) << "downloaded from the beginning";
+      EXPECT_EQ(server.requests().size(), 3u);
+      fs::remove(target);
+    }
+    EXPECT_LE(most, size);
+  }
+}
+
+// The part may have taken hours, and only the limit is wrong.
+TEST_F(DownloadLimits, ThatAreTooLowForAPartKeepIt) {
+  bool breaks = true;
+  HttpServer server([&](const HttpRequest& request) {
+    auto reply = testing::file_reply(request, body);
+    if (breaks) reply.send = 30'000;
+    return reply;
+  });
+  EXPECT_THAT(message_of([&] { download(server.url("/f"), target, {.tries = 1}); }), HasSubstr("30000 bytes are kept"));
+  breaks = false;
+  for (const int64_t most : {size - 1, int64_t{100}}) {
+    EXPECT_THAT(message_of([&] { download(server.url("/f"), target, {.most_bytes = most}); }),
+                AllOf(HasSubstr("got 60000 bytes"), HasSubstr(text("at most ", most)),
+                      HasSubstr(text("30000 bytes are kept in ", target.string(), ".part"))));
+  }
+  const auto result = download(server.url("/f"), target);
+  EXPECT_TRUE(result.complete);
+  EXPECT_EQ(result.received, 30'000) << "it was resumed";
+  EXPECT_EQ(real_files().read(target), body);
 }
 
 TEST_F(DownloadLimits, AreNotReachedByWhatTheDiskCannotHold) {

@@ -163,6 +163,24 @@ TEST_F(FetchTest, AWrongHashPublishesNothingAndNamesBoth) {
   EXPECT_EQ(files(), unpacked);
 }
 
+// The tar ends before the checksum of what it is compressed by, which nothing else would compare.
+TEST_F(FetchTest, ADamagedChecksumOfTheCompressionIsSeenWithoutASha256) {
+  for (const std::string kind : {"tar.gz", "tar.bz2", "tar.xz", "tar.zst"}) {
+    auto bytes = archive(kind, entries);
+    const size_t from_end = kind == "tar.gz" ? 8 : kind == "tar.xz" ? 12 + 4 + 8 : kind == "tar.bz2" ? 4 : 1;
+    const auto good = bytes;
+    bytes[bytes.size() - from_end] = static_cast<char>(bytes[bytes.size() - from_end] ^ 0x55);
+    const auto target = "/" + kind + "/set." + kind;
+    served[target] = bytes;
+    EXPECT_THAT(message_of([&] { get(target); }), AllOf(HasSubstr("set." + kind), HasSubstr("a damaged one"))) << kind;
+    EXPECT_TRUE(!fs::exists(data) || files().empty()) << kind;
+    served[target] = good;
+    EXPECT_EQ(get(target).state, Fetched::fetched) << kind;
+    EXPECT_EQ(files(), unpacked) << kind;
+    fs::remove_all(data);
+  }
+}
+
 TEST_F(FetchTest, NothingThatIsThereIsOverwritten) {
   served["/one/set.tar"] = archive("tar", entries);
   served["/two/set.tar"] = archive("tar", {{"faces/0.png", "0"}, {"faces/b.png", "another b"}});

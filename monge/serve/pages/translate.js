@@ -62,7 +62,10 @@ async function chooseModel(name) {
   $("field-samples").hidden = !card.stochastic;
   $("field-noise-scale").hidden = !hasLevel;
   $("field-deterministic").hidden = !card.stochastic || hasLevel;
-  if (hasLevel) showNoiseLevel();
+  if (hasLevel) {
+    $("noise-scale").max = Math.min(2, about.most_noise_scale);  // the browser lowers the value to it
+    showNoiseLevel();
+  }
   $("field-inverse").hidden = !card.has_inverse;
   await showHeldOut(name);
 }
