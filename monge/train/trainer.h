@@ -64,8 +64,8 @@ class Trainer {
   /// When the losses run away (DivergenceWatch) or are not finite, train.on_divergence decides. "rollback": the
   /// training returns to its last sound checkpoint (without a folder: to a copy in memory), or to its start where there
   /// is none, and continues with 0.3 times the rates and, if it had none, with R1; at most train.rollbacks times. The
-  /// first time it continues with a smoothed source instead of lower rates, where level_to_smooth tells so: recipe()
-  /// and solver() have method otp from there on.
+  /// first time it starts again with a smoothed source instead, with the rates as they are, where level_to_smooth tells
+  /// so: recipe() and solver() have method otp from there on.
   /// "stop": it ends. In both cases checkpoints after the sound one are renamed to diverged_step_NNNNNN. "ignore": it
   /// is warned of once, and only values that are not finite end it.
   /// @throws DivergedError, with nothing saved over the last sound checkpoint.

@@ -98,10 +98,11 @@ std::optional<int64_t> Trainer::settled_sound() const {
   return {};
 }
 
-/// Sets the state to that of a new training. All ranks call it.
+/// Sets the state to that of a new training of the present recipe. All ranks call it.
 void Trainer::restore_start() {
-  const auto fresh = new_solver(solver_->device());
-  nn::copy_state(solver_->state(), fresh->state(), {.what = "the training cannot start again"});
+  const auto device = solver_->device();
+  solver_.reset();  // a GPU need not hold both
+  solver_ = new_solver(device);
   if (from_weights_) {
     start_from(nn::NamedTensors(start_weights_));
   } else if (solver_->method().has_closed_form()) {
@@ -109,6 +110,7 @@ void Trainer::restore_start() {
   }
   done_ = 0;
   sound_.clear();
+  sound_in_memory_.clear();
   watch_.restore({});
 }
 
@@ -190,10 +192,19 @@ bool Trainer::roll_back(const std::string& reason, bool finite) {
   if (!finite && (done_ == 0 || (!interventions_.empty() && interventions_.back().alarm == done_))) return false;
   solver_->discard_launched();
   const int64_t alarm = done_;
-  if (!restore_sound_state()) return false;
   const Intervention before = interventions_.empty() ? Intervention() : interventions_.back();
   // Without a density there may be no solution without noise, whatever the rates are.
   const auto level = finite && interventions_.empty() ? agreed_level_to_smooth() : std::nullopt;
+  if (level && starts_anew_) {
+    // From the start: what was learned without noise is far from the plan, and the falling rates would not do to unlearn
+    // it.
+    smooth_source(recipe_, *level);
+    restore_start();
+  } else if (!restore_sound_state()) {
+    return false;
+  } else if (level) {
+    continue_smoothed(*level);
+  }
   Intervention now{.alarm = alarm,
                    .restored = done_,
                    .rate = (level ? 1 : kRollbackRate) * before.rate,
@@ -210,7 +221,6 @@ bool Trainer::roll_back(const std::string& reason, bool finite) {
   }
   interventions_.push_back(now);
   if (level) {
-    continue_smoothed(*level);
     watch_.restore({});
     start_watch();  // the noise adds to the largest cost
   }
