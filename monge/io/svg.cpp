@@ -155,15 +155,18 @@ torch::Tensor straight_rgba(cairo_surface_t* surface, int64_t rows, int64_t colu
 // Drawings are mostly drawn at the size of a training set.
 constexpr int64_t kFirstPixels = 512 * 512;
 
-/// What librsvg takes for a parsed file and for its recursion, see stack_bytes().
-int64_t parsed_bytes(const SvgMarkup& markup) {
-  constexpr int64_t kFixed = 8 << 20, kElement = 4 << 10, kLevel = 8 << 10;
-  return kFixed + markup.elements * kElement + (markup.deepest + markup.most_brackets) * kLevel;
+/// What librsvg 2.54 takes for a parsed file, for its recursion (see stack_bytes()), and for the path or the text that
+/// it draws. Measured: up to 57 bytes for a byte of a path or of a style sheet, 194 where a path of arcs or of round
+/// ends is drawn, 12,000 for a byte of text.
+int64_t parsed_bytes(const SvgMarkup& markup, int64_t length) {
+  constexpr int64_t kFixed = 8 << 20, kElement = 4 << 10, kLevel = 8 << 10, kByte = 64, kDrawn = 200, kText = 16 << 10;
+  return kFixed + markup.elements * kElement + (markup.deepest + markup.most_brackets) * kLevel + length * kByte +
+         markup.longest_tag * kDrawn + markup.longest_text * kText;
 }
 
-/// What is taken for each pixel: the surface, the result and its preparation, and the results of filters. The layers of
-/// transparent groups are not counted.
-int64_t pixel_bytes(const SvgMarkup& markup) { return 4 * (6 + markup.filters); }
+/// What is taken for each pixel: the surface, the result and its preparation, the results of filters, and for each
+/// layer what is drawn to it and its mask.
+int64_t pixel_bytes(const SvgMarkup& markup) { return 4 * (6 + markup.filters + 2 * markup.layers); }
 
 /// @param memory  of the thread that waits for this one.
 torch::Tensor draw(std::string_view bytes, const std::string& name, const SvgMarkup& markup,
@@ -182,7 +185,8 @@ torch::Tensor draw(std::string_view bytes, const std::string& name, const SvgMar
     return out;
   };
   // Most drawings need no more than is held at first. For others the parsed file is freed before more is waited for.
-  const int64_t at_first = parsed_bytes(markup) + kFirstPixels * pixel_bytes(markup);
+  const int64_t parsed = parsed_bytes(markup, static_cast<int64_t>(bytes.size()));
+  const int64_t at_first = parsed + kFirstPixels * pixel_bytes(markup);
   memory.hold_decoded(at_first, name);
   auto handle = parse();
   const auto size = stated_size(handle.get(), name);
@@ -201,7 +205,7 @@ torch::Tensor draw(std::string_view bytes, const std::string& name, const SvgMar
   notes.cropped = view.cropped;
   if (const int64_t pixels = view.columns * view.rows; pixels > kFirstPixels) {
     handle.reset();
-    memory.hold_decoded(parsed_bytes(markup) + pixels * pixel_bytes(markup), name);
+    memory.hold_decoded(parsed + pixels * pixel_bytes(markup), name);
     handle = parse();
   }
 

@@ -158,21 +158,22 @@ int64_t opening_brackets(std::string_view text) {
 /// The facts about what the DOCTYPE defines.
 struct Definitions {
   int64_t brackets = 0;  ///< that open in the values of the entities
+  int64_t bytes = 0;     ///< of the values of the entities
   std::string refusal;
 };
 
 Definitions read_definitions(std::string_view declarations) {
   Definitions out;
-  bool nested = false;
   for (const auto value : quoted_in(declarations, "<!ENTITY")) {
     // "&#60;" and "&#x3c;" are tags as well; "@" may import a style sheet.
     if (value.find('<') != std::string_view::npos || value.find("&#") != std::string_view::npos ||
         value.find('@') != std::string_view::npos)
       out.refusal = "its DOCTYPE defines entities that hold markup";
-    nested |= value.find('&') != std::string_view::npos;
+    if (value.find('&') != std::string_view::npos && out.refusal.empty())
+      out.refusal = "its DOCTYPE defines entities of other entities";
     out.brackets += opening_brackets(value);
+    out.bytes += static_cast<int64_t>(value.size());
   }
-  if (nested && out.brackets > 0) out.refusal = "its DOCTYPE defines entities of brackets and of other entities";
   // Namespaces are defined so, in old files. Other attributes would not be seen where they take effect.
   for (const auto value : quoted_in(declarations, "<!ATTLIST")) {
     if (!value.starts_with("http://")) out.refusal = "its DOCTYPE gives values to attributes";
@@ -180,10 +181,24 @@ Definitions read_definitions(std::string_view declarations) {
   return out;
 }
 
+int64_t references(std::string_view text) { return std::count(text.begin(), text.end(), '&'); }
+
 /// An upper bound of the brackets that open in a piece of the file: each reference may stand for one, or for those of
 /// an entity.
 int64_t most_brackets(std::string_view text, int64_t of_entities) {
-  return opening_brackets(text) + std::count(text.begin(), text.end(), '&') * (1 + of_entities);
+  return opening_brackets(text) + references(text) * (1 + of_entities);
+}
+
+/// Whether the attributes of a tag, or a style sheet, may set a property that makes librsvg draw to a layer. One that a
+/// reference or an escape of CSS may stand for counts too.
+bool may_set_layer(std::string_view text) {
+  if (text.find_first_of("&\\") != std::string_view::npos) return true;
+  for (const std::string_view word : {"opacity", "mask", "clip-path", "filter", "mix-blend-mode", "isolation"}) {
+    for (size_t at = 0; (at = text.find(word, at)) != std::string_view::npos; at += word.size()) {
+      if (at == 0 || text[at - 1] != '-') return true;  // not "fill-opacity"
+    }
+  }
+  return false;
 }
 
 std::string lower_case(std::string_view text) {
@@ -332,23 +347,67 @@ bool is_chosen_group(std::string_view id, const std::vector<std::string>& chosen
   });
 }
 
+namespace {
+
+/// The layers of the elements that are open, while a file is read.
+class LayerCount {
+ public:
+  void open(const XmlTags& tag) {
+    const bool layered = may_set_layer(lower_case(tag.attributes()));
+    all_ += layered;
+    uses_ += tag.name() == "use";
+    open_.push_back(layered);
+    now_ += layered;
+    nested_ = std::max(nested_, now_);
+    deepest_ = std::max(deepest_, static_cast<int64_t>(open_.size()));
+    if (tag.is_empty()) close();
+  }
+  void close() {
+    if (open_.empty()) return;
+    now_ -= open_.back();
+    open_.pop_back();
+  }
+  /// @param by_sheet  a style sheet may set a layer for any element.
+  int64_t most(bool by_sheet, int64_t elements) const {
+    // A chain of <use> draws the elements of each of its links inside those of the links before.
+    const int64_t once = by_sheet ? deepest_ : nested_, most = by_sheet ? elements : all_;
+    return std::min(most, once * (1 + uses_));
+  }
+
+ private:
+  std::vector<char> open_;
+  int64_t now_ = 0, nested_ = 0, all_ = 0, uses_ = 0, deepest_ = 0;
+};
+
+}  // namespace
+
 SvgMarkup read_svg_markup(std::string_view bytes) {
+  constexpr int64_t kLongestText = 16 << 10;
   SvgMarkup out;
   XmlTags tags(bytes);
   Definitions defined;
-  int64_t in_sheets = 0, style_depth = 0;
-  bool imports = false;
+  LayerCount layers;
+  int64_t in_sheets = 0, style_depth = 0, text_depth = 0, in_text = 0;
+  bool imports = false, layers_by_sheet = false;
   for (int64_t depth = 0; out.refusal.empty() && tags.next();) {
     if (out.elements == 0) defined = read_definitions(tags.declarations());
     if (style_depth > 0) {
       const auto sheet = tags.text_before();
       in_sheets += most_brackets(sheet, defined.brackets);
       imports = imports || may_import(sheet);
+      layers_by_sheet = layers_by_sheet || may_set_layer(lower_case(sheet));
     }
-    const bool style = tags.name() == "style";
+    if (text_depth > 0) {
+      const auto part = tags.text_before();
+      in_text += static_cast<int64_t>(part.size()) + references(part) * defined.bytes;
+      out.longest_text = std::max(out.longest_text, in_text);
+    }
+    const bool style = tags.name() == "style", text = tags.name() == "text";
     if (tags.is_end()) {
       --depth;
       style_depth -= style;
+      text_depth -= text;
+      layers.close();
       continue;
     }
     ++out.elements;
@@ -358,10 +417,16 @@ SvgMarkup read_svg_markup(std::string_view bytes) {
     if (depth == 1 && tags.name() == "g") {
       if (const auto ids = tags.values("id"); !ids.empty()) out.groups.emplace_back(ids.front());
     }
+    out.longest_tag = std::max(out.longest_tag, static_cast<int64_t>(tags.attributes().size()));
+    layers.open(tags);
     if (tags.is_empty()) continue;
     out.deepest = std::max(out.deepest, ++depth);
     style_depth += style;
+    if (text && text_depth++ == 0) in_text = 0;
   }
+  out.layers = layers.most(layers_by_sheet, out.elements);
+  if (out.longest_text > kLongestText)
+    out.refusal = text("it has a text of more than ", kLongestText >> 10, " KiB, which librsvg draws in minutes");
   out.most_brackets = std::max(out.most_brackets, in_sheets);
   if (has_endless_stroke(bytes))
     out.refusal = "it has a stroke of more than a million pixels, or one whose width an entity gives";

@@ -19,7 +19,12 @@ struct SvgMarkup {
   /// The most brackets that open in one tag, or in all style sheets together: no expression nests deeper, whatever
   /// quotes and stray brackets are in it. A reference ("&a;") counts as the brackets that it may stand for.
   int64_t most_brackets = 0;
-  std::string refusal;  ///< why the file must not be drawn; empty: it may
+  /// The most layers that are drawn at once: those of elements with an opacity, a mask, a clip path, a filter or a
+  /// blend mode, inside each other. A style sheet that sets one may set it for all elements.
+  int64_t layers = 0;
+  int64_t longest_tag = 0;   ///< bytes of the attributes of one tag, such as the data of a path
+  int64_t longest_text = 0;  ///< bytes in one <text>, with those that references may stand for
+  std::string refusal;       ///< why the file must not be drawn; empty: it may
 };
 
 /// Whether the first element of the text is named svg, with or without a namespace prefix.
@@ -29,9 +34,10 @@ bool is_svg(std::string_view bytes);
 /// - images, embedded or in other files, since these are not read, and other files that <use> refers to;
 /// - what would hide a part of the file from this examination: encodings that write tags with other bytes than those of
 ///   ASCII (UTF-7) or other characters with bytes of ASCII (Shift_JIS, GBK, GB18030, Big5), <include> of XInclude,
-///   style sheets in addresses ("data:"), entities that hold markup, attributes that the DOCTYPE sets;
+///   style sheets in addresses ("data:"), entities that hold markup or other entities, attributes that the DOCTYPE
+///   sets;
 /// - what takes minutes in librsvg 2.54: feConvolveMatrix of more than 9 rows or columns, feTurbulence of more than 16
-///   octaves, strokes of more than a million pixels.
+///   octaves, strokes of more than a million pixels, a <text> of more than 16 KiB.
 SvgMarkup read_svg_markup(std::string_view bytes);
 
 /// Whether the id of a group is among the chosen: "line*" means every id that begins with "line".

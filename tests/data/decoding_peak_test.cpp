@@ -66,6 +66,20 @@ TEST(DecodingPeak, IsNoMoreThanWhatIsHeld) {
     for (int k = 0; k < levels; ++k) out += text("<feFlood flood-color='red' result='r", k, "'/>");
     return out + "</filter><rect width='1000' height='1000' filter='url(#f)'/></svg>";
   };
+  const auto sized = [](const std::string& content) {
+    return "<svg xmlns='http://www.w3.org/2000/svg' width='1000' height='1000'>" + content + "</svg>";
+  };
+  const auto repeated = [](const std::string& word, int times) {
+    std::string out;
+    for (int k = 0; k < times; ++k) out += word;
+    return out;
+  };
+  const std::string rect = "<rect width='1000' height='1000'/>";
+  const auto layers = sized(repeated("<g opacity='.9'>", 60) + rect + repeated("</g>", 60));
+  const auto masks = sized("<mask id='m' fill='white'>" + rect + "</mask>" + repeated("<g mask='url(#m)'>", 60) + rect +
+                           repeated("</g>", 60));
+  const auto joins = sized("<path fill='none' stroke='red' stroke-linejoin='round' stroke-width='60' d='M0 0" +
+                           repeated("h1v1", 20'000) + "'/>");
   struct Case {
     const char* name;
     std::string bytes;
@@ -85,6 +99,12 @@ TEST(DecodingPeak, IsNoMoreThanWhatIsHeld) {
       {"TIFF, RGBA of 16 bits", io::encode_tiff(image(4, torch::kUInt16)), true},
       {"SVG", drawing + "</svg>"},
       {"SVG, filters", sum(50)},
+      {"SVG, layers", layers},
+      {"SVG, masks", masks},
+      {"SVG, a path", joins},
+      {"SVG, a path of arcs", sized("<path d='M0 0" + repeated("a9 9 0 1 0 1 1", 10'000) + "'/>")},
+      {"SVG, a style sheet", sized("<style>" + repeated("a{fill:red}", 50'000) + "</style>" + rect)},
+      {"SVG, a text", sized("<text>" + std::string(8192, 'a') + "</text>")},
   };
   for (const auto& [name, bytes, sixteen_bits] : cases) {
     peak_and_held(io::encode_png(torch::zeros({8, 8, 3}, torch::kUInt8)), false);

@@ -217,7 +217,7 @@ TEST(Svg, EntitiesCannotGrowWithoutLimit) {
   EXPECT_THAT(message(grown("<rect width='1' height='1'/>", "&e9;")), HasSubstr("entities that hold markup"));
   EXPECT_THAT(message(grown("&#60;g/>", "&e9;")), HasSubstr("entities that hold markup"));
   EXPECT_THAT(message(grown("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "<text>&e9;</text>")),
-              HasSubstr("cannot be decoded: line 1"));
+              HasSubstr("entities of other entities"));
   const auto namespaces =
       R"(<!DOCTYPE svg [<!ENTITY s "http://www.w3.org/2000/svg">]><svg xmlns="&s;" viewBox="0 0 2 2">
     <g id="a"><rect width="2" height="2"/></g></svg>)";
@@ -304,7 +304,7 @@ TEST(Svg, WhatHidesNestingFromTheExaminationIsRefused) {
   const auto brackets = repeated_text("(", 1000);
   EXPECT_THAT(defining("<!ENTITY a '" + brackets + "'>", "<style>" + repeated_text("&a;", 200) + "</style>"),
               HasSubstr("brackets"));
-  EXPECT_THAT(defining("<!ENTITY a '('><!ENTITY b '&a;&a;'>", ""), HasSubstr("of brackets and of other entities"));
+  EXPECT_THAT(defining("<!ENTITY a '('><!ENTITY b '&a;&a;'>", ""), HasSubstr("entities of other entities"));
   EXPECT_THAT(defining("<!ATTLIST image href CDATA 'data:,'>", ""), HasSubstr("gives values to attributes"));
   // Apostrophes and brackets in an instruction delimit nothing.
   EXPECT_THAT(defining("<?x ]]]> ?><!ENTITY a '<g/>'><!ENTITY b ''>", ""), HasSubstr("entities that hold markup"));
@@ -330,6 +330,31 @@ TEST(Svg, TagsAreFoundWhereTheParserFindsThem) {
   EXPECT_THAT(read_svg_markup(drawing("<!--> <a b=' -->" + image + "<!-- '> -->")).refusal, HasSubstr("<image>"));
   EXPECT_THAT(read_svg_markup(drawing("<image a:href='#b' href='data:,'/>")).refusal, HasSubstr("<image>"));
   EXPECT_THAT(read_svg_markup(drawing("<!--->" + image + "-->")).refusal, IsEmpty());
+}
+
+TEST(Svg, LayersAreCountedAsTheyNest) {
+  const auto layers = [](const std::string& content) { return read_svg_markup(drawing(content)).layers; };
+  EXPECT_EQ(layers("<g fill-opacity='.5'><rect stroke-opacity='.5'/></g>"), 0);
+  EXPECT_EQ(layers("<g opacity='.5'><g><rect style='mask:url(#a)'/><rect filter='url(#a)'/></g></g><g opacity='1'/>"),
+            2);
+  EXPECT_EQ(layers("<g clip-path='url(#a)'/><g style='mix-blend-mode:screen'/><g style='ISOLATION:isolate'/>"), 1);
+  EXPECT_EQ(layers("<g class='&a;'><g style='op\\61 city:.5'/></g>"), 2) << "what they stand for is not known";
+  const std::string chain = "<g id='a' opacity='.5'/><g id='b' opacity='.5'><use href='#a'/></g>";
+  EXPECT_EQ(layers(chain), 2) << "the one may be drawn in the other";
+  EXPECT_EQ(layers("<style>.a{opacity:.5}</style><g><g><rect/></g></g>"), 4) << "with the root";
+}
+
+TEST(Svg, LongTextsAreRefused) {
+  const auto message = [](const std::string& svg) { return message_of([&] { draw_on(svg, 10); }); };
+  const std::string long_text(16'385, 'a'), refusal = "a text of more than 16 KiB";
+  EXPECT_THAT(message(drawing("<text>" + long_text + "</text>")), HasSubstr(refusal));
+  EXPECT_THAT(message(drawing("<text><tspan>" + repeated_text("a", 10'000) + "</tspan><![CDATA[" +
+                              repeated_text("b", 10'000) + "]]></text>")),
+              HasSubstr(refusal));
+  EXPECT_THAT(message("<!DOCTYPE svg [<!ENTITY a '" + repeated_text("a", 1000) + "'>]>" +
+                      drawing("<text>" + repeated_text("&a;", 20) + "</text>")),
+              HasSubstr(refusal));
+  EXPECT_THAT(message(drawing("<desc>" + long_text + "</desc><text>a</text><text>b</text>")), IsEmpty());
 }
 
 TEST(Svg, BracketsAreCountedWhateverQuotesAndOtherBracketsAreBetweenThem) {
