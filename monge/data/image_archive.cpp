@@ -135,8 +135,8 @@ std::shared_ptr<const ImageCollection> open_stored(const fs::path& path, Archive
 
 /// @param allowance  the bytes that may be unpacked to memory, less those that the images keep.
 std::shared_ptr<const ImageCollection> open_unpacked(const fs::path& path, ArchiveChoice& choice, int64_t& allowance) {
-  auto entries = io::read_archive(path, choice.wanted(),
-                                  {.most_bytes = allowance, .most_entry_bytes = kMostEntryBytes}, &choice.report);
+  auto entries = io::read_archive(path, choice.wanted(), {.most_bytes = allowance, .most_entry_bytes = kMostEntryBytes},
+                                  &choice.report);
   NameList names;
   for (const auto& entry : entries)
     names.add(plain_name(entry.name));  // an empty entry is kept, so that its error names it

@@ -141,9 +141,9 @@ Download download(const std::string& url, const fs::path& destination, const Dow
            .where = shown,
            .value = outcome.what + " bytes",
            .allowed = text("at most ", options.most_bytes),
-           .fix = text("if it is the one that you want, raise the limit: ", user_word("DownloadOptions::most_bytes"),
-                       keep ? text("; ", part.size(), " bytes are kept in ", part.path().string(), " to resume from")
-                            : "")});
+           .fix = text(
+               "if it is the one that you want, raise the limit: ", user_word("DownloadOptions::most_bytes"),
+               keep ? text("; ", part.size(), " bytes are kept in ", part.path().string(), " to resume from") : "")});
     }
     auto complaint = find_fault(outcome, part, options, out.sha256);
     if (!complaint) {

@@ -250,8 +250,8 @@ bool Try::take(std::string_view bytes) {
   // The body of a 206 may be longer than its Content-Range says, for which the space and the limits were checked.
   if (total_ >= 0 && part_.size() + static_cast<int64_t>(bytes.size()) > total_) {
     ended_ = offset_ > 0 ? TryOutcome{TryOutcome::not_resumable}
-                         : TryOutcome{TryOutcome::broken, text("the server sent more than the ", total_,
-                                                               " bytes that it had announced")};
+                         : TryOutcome{TryOutcome::broken,
+                                      text("the server sent more than the ", total_, " bytes that it had announced")};
     return false;
   }
   constexpr int64_t kBetweenChecks = int64_t{16} << 20;

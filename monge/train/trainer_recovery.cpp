@@ -196,8 +196,8 @@ bool Trainer::roll_back(const std::string& reason, bool finite) {
   // Without a density there may be no solution without noise, whatever the rates are.
   const auto level = finite && interventions_.empty() ? agreed_level_to_smooth() : std::nullopt;
   if (level && starts_anew_) {
-    // From the start: what was learned without noise is far from the plan, and the falling rates would not do to unlearn
-    // it.
+    // From the start: what was learned without noise is far from the plan, and the falling rates would not do to
+    // unlearn it.
     smooth_source(recipe_, *level);
     restore_start();
   } else if (!restore_sound_state()) {

@@ -264,7 +264,7 @@ TEST(Archive, StopsAtItsLimits) {
   EXPECT_THAT(message_of([&] { read_archive(folder / "bomb.tgz", {}, {.most_entry_bytes = 999'999}); }),
               AllOf(HasSubstr("bomb.tgz"), HasSubstr("one.bin"), HasSubstr("999999 bytes")));
   EXPECT_THAT(message_of([&] { read_archive(folder / "bomb.tgz", {}, {.most_bytes = 1'500'000}); }),
-              AllOf(HasSubstr("two.bin"), HasSubstr("unpacks to more than 1500000 bytes")));
+              AllOf(HasSubstr("two.bin"), HasSubstr("unpacks to more than the 1500000 bytes")));
   EXPECT_THAT(message_of([&] { read_archive(folder / "bomb.tgz", {}, {.most_entries = 1}); }),
               HasSubstr("more than 1 entries"));
 }
