@@ -288,19 +288,19 @@ TEST_F(CliFullDisk, DoesNotEndATrainingIfThereIsRoomAgain) {
   // Another file fills the disk; it is removed when the training has said that it continues.
   const int code = in_namespace(
       "4m",
-      "head -c 3800k /dev/zero > disk/other; (until grep -q 'training continues' err; do sleep 0.1; done; sleep 1; rm "
+      "head -c 3800k /dev/zero > disk/other; (until grep -q 'training continues' err; do sleep 0.02; done; rm "
       "disk/other) & " +
           train +
-          "--set train.iterations=1000 --set checkpoint.keep=1 --set eval.every=100 --set samples.every=100; "
+          "--set train.iterations=2000 --set checkpoint.keep=1 --set eval.every=100 --set samples.every=100; "
           "code=\\$?; cp -r disk/run copy; exit \\$code");
   const auto said = testing::slurp(folder / "err");
   EXPECT_EQ(code, 0) << said;
   EXPECT_THAT(said, HasSubstr("training continues"));
-  EXPECT_EQ(train::load_checkpoint(train::list_checkpoints(folder / "copy/checkpoints").back()).iteration, 1000);
+  EXPECT_EQ(train::load_checkpoint(train::list_checkpoints(folder / "copy/checkpoints").back()).iteration, 2000);
   EXPECT_EQ(json::parse(std::ifstream(folder / "copy/summary.json"))["complete"], true);
   // The metrics that the disk refused for a while are there.
   const auto metrics = testing::slurp(folder / "copy/metrics.jsonl");
-  for (int iteration = 1; iteration <= 1000; ++iteration)
+  for (int iteration = 1; iteration <= 2000; ++iteration)
     ASSERT_NE(metrics.find("{\"iteration\":" + std::to_string(iteration) + ","), std::string::npos) << iteration;
   EXPECT_EQ(run::sound_records(folder / "copy/events.out.tfevents.monge").rest, run::SoundRecords::Rest::none);
 }

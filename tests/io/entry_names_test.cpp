@@ -245,7 +245,7 @@ TEST(HardLinks, CountForTheLimitsAndRepeatNoNameWithOtherBytes) {
   for (int i = 0; i < 20; ++i) bomb.push_back({std::to_string(i) + ".png", "", AE_IFREG, "blob"});
   testing::write_odd_archive(folder / "bomb.tar.gz", "tar.gz", bomb);
   EXPECT_THAT(message_of([&] { read_archive(folder / "bomb.tar.gz", wanted, {.most_bytes = 1'000'000}); }),
-              HasSubstr("more than 1000000 bytes"));
+              HasSubstr("more than the 1000000 bytes"));
   for (const char* kind : {"tar", "tar.gz"}) {
     const auto path = folder / (std::string("a.") + kind);
     testing::write_odd_archive(path, kind,
