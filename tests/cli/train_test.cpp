@@ -287,8 +287,8 @@ TEST_F(CliFullDisk, LeavesTheLastGoodCheckpoint) {
 TEST_F(CliFullDisk, DoesNotEndATrainingIfThereIsRoomAgain) {
   // Another file fills the disk; it is removed when the training has said that it continues.
   const int code = in_namespace(
-      "4m",
-      "head -c 3800k /dev/zero > disk/other; (until grep -q 'training continues' err; do sleep 0.02; done; rm "
+      "8m",
+      "head -c 7896k /dev/zero > disk/other; (until grep -q 'training continues' err; do sleep 0.02; done; rm "
       "disk/other) & " +
           train +
           "--set train.iterations=2000 --set checkpoint.keep=1 --set eval.every=100 --set samples.every=100; "
