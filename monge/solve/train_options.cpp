@@ -105,10 +105,12 @@ void TrainOptions::describe(OptionRows& rows) {
   rows.add("threads", threads, "CPU threads per rank; 0: all cores, divided among the ranks of a host")
       .range(0, 4096)
       .on_resume(OnResume::keeps_updates);
-  rows.add("on_divergence", on_divergence,
-           "when the losses run away or are not finite: rollback: return to the last sound checkpoint (in memory: to a "
-           "copy), or to the start, with 0.3 times the rates and, if it was off, R1; stop: end with an error; ignore: "
-           "warn, and end only when they are not finite (docs/divergence.md)")
+  rows.add(
+          "on_divergence", on_divergence,
+          "when the losses run away or are not finite: rollback: return to the last sound checkpoint (in memory: to a "
+          "copy), or to the start, with 0.3 times the rates and, if it was off, R1, or with a smoothed source (method "
+          "otp) where the source has no density; stop: end with an error; ignore: warn, and end only when they are not "
+          "finite (docs/divergence.md)")
       .choices({"rollback", "stop", "ignore"})
       .on_resume(OnResume::keeps_updates);
   rows.add("rollbacks", rollbacks, "most returns of on_divergence = rollback in a run; then it ends with an error")

@@ -9,11 +9,11 @@
 
 #include "monge/core/random.h"
 #include "monge/data/tensor_source.h"
-#include "monge/data/wrapped_source.h"
 #include "monge/ot/otp.h"
 #include "monge/train/trainer.h"
 #include "tests/support/ranks.h"
 #include "tests/support/support.h"
+#include "tests/support/vanishing_source.h"
 
 namespace monge::eval {
 namespace {
@@ -75,21 +75,6 @@ TEST(HeldOutEvaluator, CallsNoMapTheBestWhoseOutputsAreNotFinite) {
       << "once, and not at each of the three evaluations";
 }
 
-/// Held-out items of which a file vanishes after a number of readings.
-class Vanishing : public data::WrappedSource {
- public:
-  Vanishing(std::shared_ptr<const data::Source> whole, int64_t readings)
-      : WrappedSource(std::move(whole)), left_(readings) {}
-  torch::Tensor stored_items(const std::vector<int64_t>& indices) const override {
-    if (--left_ < 0) throw InputError("a/smile.png: No such file or directory");
-    return whole().stored_items(indices);
-  }
-  torch::Tensor draw(int64_t n, torch::Generator generator) const override { return whole().draw(n, generator); }
-
- private:
-  mutable std::atomic<int64_t> left_;
-};
-
 // The root must not wait for a rank that has failed, nor lose the iterations that it has not saved.
 TEST(HeldOutEvaluator, SavesWhenAnyRankCannotReadItsSamples) {
   train::Recipe recipe;
@@ -108,7 +93,8 @@ TEST(HeldOutEvaluator, SavesWhenAnyRankCannotReadItsSamples) {
     testing::run_ranks(2, [&](auto& group) {
       auto data = train::open_training_data(recipe);
       const int64_t readings = group.rank() == bad ? 2 : 1'000'000;  // those of try_out
-      data.held_source = std::make_shared<Vanishing>(std::make_shared<data::TensorSource>("held", held), readings);
+      data.held_source =
+          std::make_shared<testing::VanishingSource>(std::make_shared<data::TensorSource>("held", held), readings);
       train::Trainer trainer(recipe, data, torch::kCPU, group.is_root() ? folder.path() : "", silent(), real_files(),
                              group);
       HeldOutEvaluator held_out([](int64_t, const Evaluation&) {});

@@ -11,7 +11,7 @@
 #include "monge/core/error.h"
 #include "monge/train/checkpoint_name.h"
 #include "tests/support/ranks.h"
-#include "tests/train/short_run.h"
+#include "tests/train/exploding_recipe.h"
 
 namespace monge::train {
 namespace {
@@ -22,21 +22,6 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
-
-/// A training whose potential runs away within some hundred iterations, unless the policy prevents it.
-Recipe exploding(const std::string& policy) {
-  auto recipe = recipe_for("strong", /*image=*/false);
-  recipe.potential.r1 = 0.0;
-  recipe.potential.r1_every = 1;
-  recipe.potential.expectile = 0;
-  recipe.train.lr_map = recipe.train.lr_potential = 0.1;
-  recipe.train.schedule = "constant";
-  recipe.train.warmup = 0;
-  recipe.train.iterations = 700;
-  recipe.train.on_divergence = policy;
-  recipe.checkpoint.every = 100;
-  return recipe;
-}
 
 struct Heard : Observer {
   void rolled_back(Trainer& trainer, const std::string& message) override {
@@ -66,7 +51,7 @@ TEST(Rollback, ExplodesWithoutItAndIsToldOnce) {
   const auto log = [&](LogLevel level, const std::string& line) {
     if (level == LogLevel::warning) lines.push_back(line);
   };
-  auto trainer = trainer_in({}, exploding("ignore"), false, log);
+  auto trainer = trainer_in({}, exploding_recipe("ignore"), false, log);
   Heard heard;
   trainer.attach(heard);
   trainer.run(heard.stop);
@@ -80,7 +65,7 @@ TEST(Rollback, EndsInATrainingThatIsCalm) {
   testing::ScratchFolder folder;
   std::vector<std::string> lines;
   const auto log = [&](LogLevel, const std::string& line) { lines.push_back(line); };
-  auto trainer = trainer_in(folder.path(), exploding("rollback"), false, log);
+  auto trainer = trainer_in(folder.path(), exploding_recipe("rollback"), false, log);
   Heard heard;
   trainer.attach(heard);
   EXPECT_TRUE(trainer.run(heard.stop));
@@ -109,7 +94,7 @@ struct AlwaysBetter : Observer {
 
 /// Rates that rise slowly, so that several checkpoints are sound before the training explodes.
 Recipe exploding_late() {
-  auto recipe = exploding("rollback");
+  auto recipe = exploding_recipe("rollback");
   recipe.train.warmup = 600;
   return recipe;
 }
@@ -193,7 +178,7 @@ TEST(Rollback, ReturnsToACheckpointThatIsThere) {
 // The user's R1 counts where it is more than that of the last return.
 TEST(Rollback, AResumedRunMayTakeMoreR1) {
   testing::ScratchFolder folder;
-  auto recipe = exploding("rollback");
+  auto recipe = exploding_recipe("rollback");
   recipe.train.lr_map = recipe.train.lr_potential = 30;
   recipe.train.rollbacks = 1;
   const std::atomic<bool> go{false};
@@ -210,7 +195,7 @@ TEST(Rollback, AResumedRunMayTakeMoreR1) {
 // A run that is stopped before the divergence, between it and the end, or right after the return, trains the same.
 TEST(Rollback, AResumedRunRepeatsItToTheBit) {
   testing::ScratchFolder straight;
-  auto whole = trainer_in(straight.path(), exploding("rollback"), false);
+  auto whole = trainer_in(straight.path(), exploding_recipe("rollback"), false);
   Heard heard;
   whole.attach(heard);
   whole.run(heard.stop);
@@ -219,13 +204,13 @@ TEST(Rollback, AResumedRunRepeatsItToTheBit) {
   for (const int64_t after : {int64_t{0}, int64_t{1}, int64_t{130}}) {
     testing::ScratchFolder broken;
     {
-      auto half = trainer_in(broken.path(), exploding("rollback"), false);
+      auto half = trainer_in(broken.path(), exploding_recipe("rollback"), false);
       Heard stops;
       (after == 0 ? stops.stop_at : stops.stop_after) = after == 0 ? first.alarm - 7 : after;
       half.attach(stops);
       ASSERT_FALSE(half.run(stops.stop)) << after;
     }
-    auto rest = trainer_in(broken.path(), exploding("rollback"), false);
+    auto rest = trainer_in(broken.path(), exploding_recipe("rollback"), false);
     rest.resume(load_newest(broken.path() / "checkpoints", silent()));
     EXPECT_EQ(rest.interventions().size(), after == 0 ? 0U : 1U) << after;
     const std::atomic<bool> go{false};
@@ -237,8 +222,8 @@ TEST(Rollback, AResumedRunRepeatsItToTheBit) {
 
 TEST(Rollback, WithoutAFolderItReturnsToACopyInMemory) {
   testing::ScratchFolder folder;
-  auto on_disk = trainer_in(folder.path(), exploding("rollback"), false);
-  auto in_memory = trainer_in({}, exploding("rollback"), false);
+  auto on_disk = trainer_in(folder.path(), exploding_recipe("rollback"), false);
+  auto in_memory = trainer_in({}, exploding_recipe("rollback"), false);
   const std::atomic<bool> go{false};
   on_disk.run(go);
   in_memory.run(go);
@@ -248,7 +233,7 @@ TEST(Rollback, WithoutAFolderItReturnsToACopyInMemory) {
 
 TEST(Rollback, StopEndsWithAnErrorAndLeavesASoundCheckpoint) {
   testing::ScratchFolder folder;
-  auto recipe = exploding("stop");
+  auto recipe = exploding_recipe("stop");
   // Calm long enough for a checkpoint to settle: the rates rise slowly.
   recipe.train.warmup = 600;
   auto trainer = trainer_in(folder.path(), recipe, false);
@@ -263,7 +248,7 @@ TEST(Rollback, StopEndsWithAnErrorAndLeavesASoundCheckpoint) {
 
 TEST(Rollback, GivesUpAfterTheGivenNumber) {
   testing::ScratchFolder folder;
-  auto recipe = exploding("rollback");
+  auto recipe = exploding_recipe("rollback");
   recipe.train.lr_map = recipe.train.lr_potential = 30;  // 0.3 times that is still far too much
   recipe.train.rollbacks = 1;
   auto trainer = trainer_in(folder.path(), recipe, false);
@@ -425,7 +410,7 @@ TEST(Rollback, AllRanksReturnTogether) {
   std::vector<nn::NamedTensors> states(2);
   std::vector<std::vector<Intervention>> interventions(2);
   testing::run_ranks(2, [&](dist::ProcessGroup& group) {
-    auto recipe = exploding("rollback");
+    auto recipe = exploding_recipe("rollback");
     recipe.train.batch = 6;
     Trainer trainer(recipe, data_for(false), torch::kCPU, group.is_root() ? folder.path() : fs::path(), silent(),
                     real_files(), group);

@@ -10,7 +10,7 @@
 #include "monge/core/number.h"
 #include "monge/train/smoothed_recipe.h"
 #include "tests/support/ranks.h"
-#include "tests/train/short_run.h"
+#include "tests/train/exploding_recipe.h"
 
 namespace monge::train {
 namespace {
@@ -28,19 +28,6 @@ TrainingData segments() {
   return {source, target, source, target};
 }
 
-/// A training of vectors whose potential runs away within some hundred iterations.
-Recipe exploding_plainly() {
-  auto recipe = recipe_for("strong", /*image=*/false);
-  recipe.potential.r1 = 0.0;
-  recipe.potential.expectile = 0;
-  recipe.train.lr_map = recipe.train.lr_potential = 0.1;
-  recipe.train.schedule = "constant";
-  recipe.train.warmup = 0;
-  recipe.train.iterations = 500;
-  recipe.checkpoint.every = 100;
-  return recipe;
-}
-
 Trainer trainer_of(const fs::path& folder, const Recipe& recipe, const LogSink& log = silent()) {
   return Trainer(recipe, segments(), torch::kCPU, folder, log);
 }
@@ -53,7 +40,7 @@ const std::atomic<bool> kNoStop{false};
 TEST(SmoothedReturn, ContinuesAsAPlan) {
   testing::ScratchFolder folder;
   std::string warnings;
-  auto trainer = trainer_of(folder.path(), exploding_plainly(), [&](LogLevel level, const std::string& line) {
+  auto trainer = trainer_of(folder.path(), exploding_recipe(), [&](LogLevel level, const std::string& line) {
     if (level == LogLevel::warning) warnings += line + "\n";
   });
   trainer.run(kNoStop);
@@ -81,17 +68,17 @@ TEST(SmoothedReturn, IsResumedToTheBit) {
     std::atomic<bool> stop{false};
   };
   testing::ScratchFolder straight;
-  auto whole = trainer_of(straight.path(), exploding_plainly());
+  auto whole = trainer_of(straight.path(), exploding_recipe());
   whole.run(kNoStop);
   for (const bool own_recipe : {true, false}) {
     testing::ScratchFolder broken;
     StopsAfterIt stops;
-    auto half = trainer_of(broken.path(), exploding_plainly());
+    auto half = trainer_of(broken.path(), exploding_recipe());
     half.attach(stops);
     ASSERT_FALSE(half.run(stops.stop));
     const auto checkpoint = load_newest(broken / "checkpoints", silent());
     auto rest =
-        trainer_of(broken.path(), own_recipe ? saved_recipe(checkpoint.recipe_toml, "recipe") : exploding_plainly());
+        trainer_of(broken.path(), own_recipe ? saved_recipe(checkpoint.recipe_toml, "recipe") : exploding_recipe());
     rest.resume(checkpoint);
     rest.run(kNoStop);
     EXPECT_EQ(rest.interventions().size(), whole.interventions().size());
@@ -104,7 +91,7 @@ TEST(SmoothedReturn, IsResumedToTheBit) {
 TEST(SmoothedReturn, IsTakenByAllRanks) {
   std::vector<nn::NamedTensors> states(2);
   testing::run_ranks(2, [&](dist::ProcessGroup& group) {
-    auto recipe = exploding_plainly();
+    auto recipe = exploding_recipe();
     recipe.train.batch = 6;
     Trainer trainer(recipe, segments(), torch::kCPU, {}, silent(), real_files(), group);
     trainer.run(kNoStop);

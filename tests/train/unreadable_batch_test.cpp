@@ -9,10 +9,10 @@
 #include <span>
 
 #include "monge/core/error.h"
-#include "monge/data/wrapped_source.h"
 #include "monge/train/broadcast_from_root.h"
 #include "monge/train/iteration_batches.h"
 #include "tests/support/ranks.h"
+#include "tests/support/vanishing_source.h"
 #include "tests/train/short_run.h"
 
 namespace monge::train {
@@ -22,22 +22,6 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::message_of;
-
-/// Items that are decoded at each use, of which some file vanishes after a number of readings.
-class Vanishing : public data::WrappedSource {
- public:
-  Vanishing(std::shared_ptr<const data::Source> whole, int64_t readings)
-      : WrappedSource(std::move(whole)), left_(readings) {}
-  bool is_quick() const override { return false; }
-  torch::Tensor stored_items(const std::vector<int64_t>& indices) const override {
-    if (--left_ < 0) throw InputError("a/smile.png: No such file or directory");
-    return whole().stored_items(indices);
-  }
-  torch::Tensor draw(int64_t n, torch::Generator generator) const override { return whole().draw(n, generator); }
-
- private:
-  mutable std::atomic<int64_t> left_;
-};
 
 constexpr int64_t kAlways = 1'000'000;
 
@@ -60,8 +44,8 @@ void train_on(const fs::path& folder, const Recipe& recipe, const Sides& sides,
               const LogSink& log = silent()) {
   auto data = data_for(false);
   const int64_t first = group.is_root() ? 1 : 0;  // the root's watch for divergence looks at samples at the start
-  data.source = std::make_shared<Vanishing>(data.source, first + sides.source);
-  data.target = std::make_shared<Vanishing>(data.target, first + sides.target);
+  data.source = std::make_shared<testing::VanishingSource>(data.source, first + sides.source);
+  data.target = std::make_shared<testing::VanishingSource>(data.target, first + sides.target);
   Trainer trainer(recipe, data, torch::kCPU, group.is_root() ? folder : fs::path(), log, files, group);
   const bool resumes = !group.broadcast(list_checkpoints(folder / "checkpoints").empty() ? "" : "resumes").empty();
   if (resumes) {
