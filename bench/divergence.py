@@ -5,6 +5,8 @@
         three cases that explode, each with train.on_divergence = ignore and rollback
     bench/divergence.py recipes [the same options] RECIPE[:KEY=VALUE[,KEY=VALUE ...]] ...
         recipes that must raise no alarm, with their own on_divergence = rollback
+    bench/divergence.py truth [the same options] ["ARGUMENTS" ...]
+        `monge truth` with these arguments, by default what TRUTH lists, that must raise no alarm; `KEY=VALUE` is not taken
 
 One JSON line per training. `gap` is |mean f(T(x)) - mean f(y)|: its largest value, and the mean over the last 25 iterations.
 """
@@ -63,6 +65,19 @@ samples.every = 0
 }
 
 
+# Plain `strong` has no solution on `perpendicular` and is left out.
+TRUTH = ("--quick", "gaussian --dim 256", "perpendicular --method otp --dim 256")
+
+
+def truth(o, arguments):
+    words = [o.monge, "truth", *arguments.split(), "--seeds", o.seeds, "--threads", o.threads, "--json"]
+    start = time.time()
+    done = subprocess.run([str(w) for w in words], capture_output=True, text=True)
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    alarms = [line for line in done.stderr.splitlines() if "diverge" in line]
+    return {"exit": done.returncode, "cases": sorted({r["case"] for r in rows if "case" in r}), "alarms": alarms, "seconds": time.time() - start}
+
+
 def train(o, recipe, settings, folder):
     run = folder / f"run-{time.monotonic_ns()}"
     words = [o.monge, "train", recipe, "--out", run, "--quiet"]
@@ -92,7 +107,7 @@ def report(**values):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("cases", "recipes"))
+    parser.add_argument("what", choices=("cases", "recipes", "truth"))
     parser.add_argument("words", nargs="*")
     parser.add_argument("--monge", default=ROOT / "build/release/monge")
     parser.add_argument("--seeds", type=int, default=3)
@@ -108,6 +123,10 @@ def main():
                     for policy in ("ignore", "rollback"):
                         settings = [f"train.seed={seed}", f"train.on_divergence={policy}", *o.words]
                         report(case=case, seed=seed, policy=policy, **train(o, folder / f"{case}.toml", settings, folder))
+            return
+        if o.what == "truth":
+            for arguments in o.words or TRUTH:
+                report(truth=arguments, **truth(o, arguments))
             return
         for word in o.words:
             recipe, _, settings = word.partition(":")

@@ -83,7 +83,8 @@ class OptionTable {
   /// The reference page: for each section a table of key, default, unit, range, effect on resume, and help.
   std::string to_markdown() const;
 
-  const std::vector<Option>& options() const { return options_; }
+  const std::vector<Option>& options() const& { return options_; }
+  void options() && = delete;  // of a temporary table: a loop over them would outlive it
   const Option& at(const std::string& key, const std::string& where) const;
 
  private:

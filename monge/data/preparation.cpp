@@ -12,6 +12,30 @@ namespace {
 
 constexpr int64_t kMostBefore = 16384;
 
+/// The height and width of an image whose shorter side becomes `resize_to`, unless that is 0.
+std::pair<int64_t, int64_t> resized_size(int64_t resize_to, int64_t height, int64_t width) {
+  const int64_t shorter = std::min(height, width);
+  if (resize_to == 0 || shorter == resize_to) return {height, width};
+  const auto scaled = [&](int64_t side) {
+    const double exact = static_cast<double>(side) * static_cast<double>(resize_to) / static_cast<double>(shorter);
+    return std::max<int64_t>(1, std::llround(exact));
+  };
+  return {scaled(height), scaled(width)};
+}
+
+bool is_too_large(int64_t height, int64_t width) {
+  constexpr int64_t kMost = 65536;
+  return std::max(height, width) > kMost || height * width > io::kMostPixels;
+}
+
+/// See io::DecodeOptions::enlarged_pixels: of the resize before the crop and of the one after it.
+int64_t enlarged_pixels(const PreparationOptions& options, int64_t height, int64_t width) {
+  const auto [to_height, to_width] = resized_size(options.resize_to, height, width);
+  if (is_too_large(to_height, to_width)) return 0;  // it will be refused
+  const int64_t before = height * width, between = to_height * to_width, after = options.height * options.width;
+  return (between > before ? between : 0) + (after > before ? after : 0);
+}
+
 /// The view that draws a vector image of `height` x `width` as the preparation would resize and crop it.
 io::VectorView view_of(const PreparationOptions& options, const Crop& crop, double height, double width) {
   if (options.resize_to > 0) {
@@ -60,6 +84,9 @@ Preparation::Preparation(const PreparationOptions& options)
   decoding_.view = [options, crop = crop_](double height, double width) {
     return view_of(options, crop, height, width);
   };
+  decoding_.enlarged_pixels = [options](int64_t height, int64_t width) {
+    return data::enlarged_pixels(options, height, width);
+  };
   for (const int64_t side : {options.height, options.width}) {
     require(side >= 1 && side <= options.most_side, "size: a side of the images must be 1 to ", options.most_side,
             " pixels, got ", side);
@@ -70,15 +97,8 @@ Preparation::Preparation(const PreparationOptions& options)
 }
 
 std::pair<int64_t, int64_t> Preparation::size_before_crop(int64_t height, int64_t width) const {
-  const int64_t shorter = std::min(height, width);
-  if (options_.resize_to == 0 || shorter == options_.resize_to) return {height, width};
-  const auto scaled = [&](int64_t side) {
-    const double exact =
-        static_cast<double>(side) * static_cast<double>(options_.resize_to) / static_cast<double>(shorter);
-    return std::max<int64_t>(1, std::llround(exact));
-  };
-  const int64_t to_height = scaled(height), to_width = scaled(width);
-  if (std::max(to_height, to_width) > 65536 || to_height * to_width > io::kMostPixels) {
+  const auto [to_height, to_width] = resized_size(options_.resize_to, height, width);
+  if (const bool same = to_height == height && to_width == width; !same && is_too_large(to_height, to_width)) {
     throw InputError(text("resize_to = ", options_.resize_to, " resizes an image of ", width, "x", height, " to ",
                           to_width, "x", to_height, " pixels, which is too large; choose a smaller value"));
   }

@@ -29,14 +29,32 @@ void check_best(const Evaluation& evaluation, const std::string& best) {
 }  // namespace
 
 void HeldOutEvaluator::measure(train::Trainer& trainer, int64_t done) {
+  trainer.set_evaluation_due(true);  // also for the checkpoint of an evaluation that fails
+  const auto& data = trainer.data();
+  const auto& recipe = trainer.recipe();
+  Evaluation result;
+  try {
+    result = evaluate(model::model_of(trainer), *data.held_source, *data.held_target, *data.target, recipe.eval.samples,
+                      static_cast<uint64_t>(recipe.train.seed), image_evaluator_, trainer.group(),
+                      {trainer.stop_flag(), {}, trainer.group()});
+  } catch (const EvaluationStopped&) {
+    measured_at_ = done;  // in this process
+    trainer.log()(LogLevel::info, text("the evaluation after iteration ", done, " was left",
+                                       trainer.folder().empty() ? "" : "; it is made when the run is resumed"));
+    trainer.leave_evaluation();
+    return;
+  }
+  trainer.set_evaluation_due(false);
+  note(trainer, done, std::move(result));
+}
+
+/// Reports an evaluation, and tells the trainer what follows from it.
+void HeldOutEvaluator::note(train::Trainer& trainer, int64_t done, Evaluation result) {
   const bool first = measured_at_ < 0;
   measured_at_ = done;
   const auto& data = trainer.data();
   const auto& recipe = trainer.recipe();
   const auto warning = few_samples_warning(*data.held_source, *data.held_target, *data.target, recipe.eval.samples);
-  auto result =
-      evaluate(model::model_of(trainer), *data.held_source, *data.held_target, *data.target, recipe.eval.samples,
-               static_cast<uint64_t>(recipe.train.seed), image_evaluator_, trainer.group());
   // Training rows may show lost columns that the few held-out rows do not.
   if (result.lost_columns.empty()) result.lost_columns = lost_column_labels(data.lost, *data.source, *data.target);
   for (const auto& line : {warning, result.image_warning}) {
@@ -78,8 +96,12 @@ void HeldOutEvaluator::try_out(train::Trainer& trainer) const {
 void HeldOutEvaluator::started(train::Trainer& trainer, int64_t iteration) {
   began_at_ = iteration;
   try_out(trainer);
-  if (iteration > 0 && trainer.recipe().eval.every > 0)
+  const bool evaluates = trainer.recipe().eval.every > 0;
+  if (trainer.evaluation_due() && evaluates) {
+    measure(trainer, iteration);
+  } else if (iteration > 0 && evaluates) {
     end_if_patience_is_out(trainer);  // a resumed run may have ended this way before
+  }
 }
 
 bool HeldOutEvaluator::needs_nets(const train::Trainer& trainer, int64_t done) const {
@@ -88,7 +110,11 @@ bool HeldOutEvaluator::needs_nets(const train::Trainer& trainer, int64_t done) c
 }
 
 void HeldOutEvaluator::iteration_done(train::Trainer& trainer, int64_t done, const solve::IterationMetrics&) {
-  if (needs_nets(trainer, done)) measure(trainer, done);
+  if (needs_nets(trainer, done)) {
+    measure(trainer, done);
+  } else if (trainer.recipe().eval.every > 0 && done == trainer.recipe().train.iterations) {
+    trainer.set_evaluation_due(true);  // by ended(), after the checkpoint
+  }
 }
 
 void HeldOutEvaluator::ended(train::Trainer& trainer, int64_t done, bool complete) {

@@ -18,6 +18,9 @@ namespace monge::eval {
 /// the target easier and the map worse. The same holds while the alpha of an unbalanced problem rises. A metric that
 /// cannot be measured never makes a checkpoint the best; the log gets one warning for each reason. After eval.patience
 /// evaluations without a new best checkpoint the training ends.
+///
+/// A training that is to stop ends within an evaluation, and makes it first when it is resumed. So does one that was
+/// killed in the evaluation after its last iteration.
 class HeldOutEvaluator : public train::Observer {
  public:
   using Report = std::function<void(int64_t iteration, const Evaluation& evaluation)>;
@@ -36,6 +39,7 @@ class HeldOutEvaluator : public train::Observer {
 
  private:
   void measure(train::Trainer& trainer, int64_t done);
+  void note(train::Trainer& trainer, int64_t done, Evaluation result);
   void end_if_patience_is_out(train::Trainer& trainer) const;
 
   Report report_;

@@ -170,8 +170,9 @@ std::vector<ArchiveEntry> read_archive(const fs::path& path, const std::function
 struct ArchiveWriter::State {
   State(const fs::path& to, const Files& files) : path(to), part(to, files), gzip(nullptr, archive_write_free) {}
   ~State() {
-    // Freeing it would close the archive and pass its end to take().
-    if (gzip && !closed) archive_write_fail(gzip.get());
+    // Freeing it closes the archive, and take() drops its end. After archive_write_fail() it would leak the compressor.
+    abandoned = true;
+    gzip.reset();
   }
 
   void need(la_ssize_t status) {
@@ -184,6 +185,7 @@ struct ArchiveWriter::State {
   /// The callback of libarchive. Exceptions must not pass through C code; need() rethrows them.
   static la_ssize_t take(::archive* handle, void* self, const void* from, size_t count) {
     auto& state = *static_cast<State*>(self);
+    if (state.abandoned) return static_cast<la_ssize_t>(count);
     try {
       state.part.append({static_cast<const char*>(from), count});
     } catch (...) {
@@ -222,7 +224,7 @@ struct ArchiveWriter::State {
   std::optional<TarWriter> tar;
   LibarchiveWriter gzip;
   std::exception_ptr failure;
-  bool closed = false;
+  bool abandoned = false;
 };
 
 ArchiveWriter::ArchiveWriter(const fs::path& path, const Files& files) {
@@ -257,9 +259,7 @@ void ArchiveWriter::add(const std::string& name, std::string_view bytes) {
 void ArchiveWriter::finish() {
   state_->zip ? state_->zip->finish() : state_->tar->finish();
   if (state_->gzip) {
-    const auto status = archive_write_close(state_->gzip.get());
-    state_->closed = true;
-    state_->need(status);
+    state_->need(archive_write_close(state_->gzip.get()));
   }
   state_->part.publish();
 }

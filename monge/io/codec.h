@@ -16,10 +16,14 @@ namespace monge::io {
 
 // Each returns uint8, or uint16 if the file has 16 bits, with the pixels as stored; `notes` receives the file's
 // orientation.
-torch::Tensor decode_png(std::string_view bytes, const std::string& name, int64_t most_pixels, ImageNotes& notes);
-torch::Tensor decode_jpeg(std::string_view bytes, const std::string& name, int64_t most_pixels, ImageNotes& notes);
-torch::Tensor decode_webp(std::string_view bytes, const std::string& name, int64_t most_pixels, ImageNotes& notes);
-torch::Tensor decode_tiff(std::string_view bytes, const std::string& name, int64_t most_pixels, ImageNotes& notes);
+torch::Tensor decode_png(std::string_view bytes, const std::string& name, const DecodeOptions& options,
+                         ImageNotes& notes);
+torch::Tensor decode_jpeg(std::string_view bytes, const std::string& name, const DecodeOptions& options,
+                          ImageNotes& notes);
+torch::Tensor decode_webp(std::string_view bytes, const std::string& name, const DecodeOptions& options,
+                          ImageNotes& notes);
+torch::Tensor decode_tiff(std::string_view bytes, const std::string& name, const DecodeOptions& options,
+                          ImageNotes& notes);
 /// RGBA at the size of options.view; only the groups of `options`.
 torch::Tensor decode_svg(std::string_view bytes, const std::string& name, const DecodeOptions& options,
                          ImageNotes& notes);
@@ -40,9 +44,10 @@ void check_pixel_count(int64_t width, int64_t height, int64_t most_pixels, const
 /// thread (see DecodingMemory; decode_image has one).
 /// @param sample_bytes   1 or 2.
 /// @param decoder_bytes  what the codec takes beside the image.
+/// @param options  for `enlarged_pixels`.
 /// @throws InputError if that is more than the whole.
 void hold_image_memory(const ImageSize& size, int64_t channels, int64_t sample_bytes, int64_t decoder_bytes,
-                       const std::string& name);
+                       const DecodeOptions& options, const std::string& name);
 
 /// The sample types that an encoder accepts.
 enum class Depth { eight, eight_or_sixteen };

@@ -40,13 +40,19 @@ void check_pixel_count(int64_t width, int64_t height, int64_t most_pixels, const
 }
 
 void hold_image_memory(const ImageSize& size, int64_t channels, int64_t sample_bytes, int64_t decoder_bytes,
-                       const std::string& name) {
+                       const DecodeOptions& options, const std::string& name) {
   // For each pixel, beside the image. 8 bits: a part that is cut out, its colours as RGB, and the lines between the
   // passes of resizing, or a turned copy. 16 bits: two images of three floats, see Preparation::write_floats.
   constexpr int64_t kAfterEight = 10, kAfterSixteen = 24;
   const int64_t after = sample_bytes == 1 ? kAfterEight : kAfterSixteen;
-  DecodingMemory::of_thread()->hold_decoded(
-      size.width * size.height * (channels * sample_bytes + after) + decoder_bytes, name);
+  // For each pixel of what the preparation enlarges: the image, a part that is cut out, its colours as RGB, and the
+  // lines between the passes; of floats three images.
+  constexpr int64_t kEnlargedEight = 14, kEnlargedSixteen = 36;
+  const int64_t enlarged = options.enlarged_pixels ? options.enlarged_pixels(size.height, size.width) : 0;
+  DecodingMemory::of_thread()->hold_decoded(size.width * size.height * (channels * sample_bytes + after) +
+                                                enlarged * (sample_bytes == 1 ? kEnlargedEight : kEnlargedSixteen) +
+                                                decoder_bytes,
+                                            name);
 }
 
 torch::Tensor checked_image(const torch::Tensor& image_HWC, const char* caller, Depth depth) {
@@ -101,11 +107,10 @@ torch::Tensor decode_as_stored(std::string_view bytes, const std::string& name, 
   if (!options.groups.empty())
     throw InputError(name +
                      ": is not an SVG drawing, and ?groups= chooses groups of such drawings; leave the file out");
-  const int64_t most_pixels = options.most_pixels;
-  if (is_png(bytes)) return decode_png(bytes, name, most_pixels, notes);
-  if (is_jpeg(bytes)) return decode_jpeg(bytes, name, most_pixels, notes);
-  if (is_webp(bytes)) return decode_webp(bytes, name, most_pixels, notes);
-  if (is_tiff(bytes)) return decode_tiff(bytes, name, most_pixels, notes);
+  if (is_png(bytes)) return decode_png(bytes, name, options, notes);
+  if (is_jpeg(bytes)) return decode_jpeg(bytes, name, options, notes);
+  if (is_webp(bytes)) return decode_webp(bytes, name, options, notes);
+  if (is_tiff(bytes)) return decode_tiff(bytes, name, options, notes);
   throw InputError(text(name, ": is not a PNG, JPEG, WebP, TIFF or SVG image (it begins with ", opening(bytes),
                         "); convert it or take it out of the set"));
 }

@@ -212,7 +212,8 @@ std::optional<ImageSize> stored_jpeg_size(std::string_view bytes) {
   return ImageSize(reader.width(), reader.height());
 }
 
-torch::Tensor decode_jpeg(std::string_view bytes, const std::string& name, int64_t most_pixels, ImageNotes& notes) {
+torch::Tensor decode_jpeg(std::string_view bytes, const std::string& name, const DecodeOptions& options,
+                          ImageNotes& notes) {
   JpegReader reader(bytes);
   const auto insist = [&](bool done) {
     if (!done) refuse_image(name, "JPEG", reader.reason());
@@ -221,13 +222,13 @@ torch::Tensor decode_jpeg(std::string_view bytes, const std::string& name, int64
   if (reader.inks()) notes.conversion = Conversion::cmyk;
   notes.orientation = static_cast<uint8_t>(exif_orientation(jpeg_exif(bytes)));
   const int64_t width = reader.width(), height = reader.height();
-  check_pixel_count(width, height, most_pixels, name);
+  check_pixel_count(width, height, options.most_pixels, name);
   const int64_t channels = reader.grey() ? 1 : 3;
   // Whole blocks of up to 32 x 32 pixels; some rows of them, and all coefficients if the file has several scans.
   constexpr int64_t kBlock = 32, kRows = 16 * kBlock, kFixed = 1 << 20;
   const int64_t wide = width + kBlock, high = height + kBlock;
   hold_image_memory({width, height}, channels, 1, wide * kRows + wide * high * reader.coefficient_bytes() + kFixed,
-                    name);
+                    options, name);
 
   insist(reader.start());
   auto image = torch::empty({height, width, channels}, torch::kUInt8);

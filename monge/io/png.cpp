@@ -204,7 +204,8 @@ std::optional<ImageSize> stored_png_size(std::string_view bytes) {
   return ImageSize(number(kWidthAt), number(kHeightAt));
 }
 
-torch::Tensor decode_png(std::string_view bytes, const std::string& name, int64_t most_pixels, ImageNotes& notes) {
+torch::Tensor decode_png(std::string_view bytes, const std::string& name, const DecodeOptions& options,
+                         ImageNotes& notes) {
   const auto layout = layout_of(bytes);
   PngReader reader(layout.without_end ? bytes.substr(0, layout.chunks_end) : bytes,
                    layout.without_end ? kEndChunk : std::string_view());
@@ -212,13 +213,13 @@ torch::Tensor decode_png(std::string_view bytes, const std::string& name, int64_
   notes.conversion = reader.converted();
   const int64_t width = reader.width(), height = reader.height(), channels = reader.channels(),
                 bytes_each = reader.bits() / 8;
-  check_pixel_count(width, height, most_pixels, name);
+  check_pixel_count(width, height, options.most_pixels, name);
   if (reader.row_bytes() != static_cast<size_t>(width * channels * bytes_each))
     refuse_image(name, "PNG", "unsupported sample depth");
   // libpng keeps the filtered and the plain row, and a wide one of 8 bytes for each pixel while it expands them.
   constexpr int64_t kRowPixel = 32, kFixed = 1 << 20;
   hold_image_memory({width, height}, channels, bytes_each,
-                    width * kRowPixel + height * static_cast<int64_t>(sizeof(png_bytep)) + kFixed, name);
+                    width * kRowPixel + height * static_cast<int64_t>(sizeof(png_bytep)) + kFixed, options, name);
 
   auto image = torch::empty({height, width, channels}, bytes_each == 2 ? torch::kUInt16 : torch::kUInt8);
   auto rows = row_pointers(static_cast<uint8_t*>(image.data_ptr()), height, width * channels * bytes_each);

@@ -292,7 +292,8 @@ torch::Tensor read_converted(TIFF* tiff, const Page& page, const std::string& na
 
 /// Holds what the two functions above take.
 /// @param plain  the first one will read the page.
-void hold_page_memory(TIFF* tiff, const Page& page, bool plain, size_t file_bytes, const std::string& name) {
+void hold_page_memory(TIFF* tiff, const Page& page, bool plain, size_t file_bytes, const DecodeOptions& options,
+                      const std::string& name) {
   // read_plain has one tile or row, and libtiff a compressed piece and its decoder. read_converted has whole strips, or
   // tiles of each colour, and 4 bytes for each pixel.
   constexpr int64_t kPieces = 6, kMostChannels = 4, kRaster = 4, kFixed = 1 << 20;
@@ -304,7 +305,7 @@ void hold_page_memory(TIFF* tiff, const Page& page, bool plain, size_t file_byte
   hold_image_memory(size, kMostChannels, page.bits > 8 ? 2 : 1,
                     static_cast<int64_t>(piece) * kPieces + static_cast<int64_t>(file_bytes) +
                         (plain ? 0 : size.width * size.height * kRaster) + kFixed,
-                    name);
+                    options, name);
 }
 
 Conversion conversion_of(const Page& page) {
@@ -354,14 +355,15 @@ std::optional<ImageSize> stored_tiff_size(std::string_view bytes) {
   return ImageSize(page.width, page.height);
 }
 
-torch::Tensor decode_tiff(std::string_view bytes, const std::string& name, int64_t most_pixels, ImageNotes& notes) {
+torch::Tensor decode_tiff(std::string_view bytes, const std::string& name, const DecodeOptions& options,
+                          ImageNotes& notes) {
   Memory memory{.from = bytes};
   constexpr int64_t kMostPixelBytes = 8, kForTags = 1 << 24;
-  const int64_t most_bytes = most_pixels * kMostPixelBytes + kForTags;
+  const int64_t most_bytes = options.most_pixels * kMostPixelBytes + kForTags;
   const auto tiff = open(memory, "rm", most_bytes);
   if (!tiff) refuse_image(name, "TIFF", memory.reason[0] ? memory.reason : "it has no directory");
   auto page = page_of(tiff.get());
-  check_pixel_count(page.width, page.height, most_pixels, name);
+  check_pixel_count(page.width, page.height, options.most_pixels, name);
   check_samples(page, name);
   notes.conversion = conversion_of(page);
   notes.more_pages = !TIFFLastDirectory(tiff.get());
@@ -378,7 +380,7 @@ torch::Tensor decode_tiff(std::string_view bytes, const std::string& name, int64
     refuse_image(name, "TIFF", text("one of its tiles or rows has ", piece, " bytes"));
   const bool simple = page.photometric == PHOTOMETRIC_MINISBLACK || page.photometric == PHOTOMETRIC_MINISWHITE ||
                       page.photometric == PHOTOMETRIC_RGB;
-  hold_page_memory(tiff.get(), page, simple && page.bits >= 8, bytes.size(), name);
+  hold_page_memory(tiff.get(), page, simple && page.bits >= 8, bytes.size(), options, name);
   const auto image =
       simple && page.bits >= 8 ? read_plain(tiff.get(), page, name) : read_converted(tiff.get(), page, name, memory);
   if (!image.defined()) refuse_image(name, "TIFF", memory.reason[0] ? memory.reason : "the data are damaged");

@@ -51,7 +51,8 @@ std::optional<ImageSize> stored_webp_size(std::string_view bytes) {
   return ImageSize(width, height);
 }
 
-torch::Tensor decode_webp(std::string_view bytes, const std::string& name, int64_t most_pixels, ImageNotes& notes) {
+torch::Tensor decode_webp(std::string_view bytes, const std::string& name, const DecodeOptions& options,
+                          ImageNotes& notes) {
   WebPDecoderConfig config;
   require(WebPInitDecoderConfig(&config),
           "the version of libwebp differs from that of its headers; install matching versions");
@@ -59,10 +60,10 @@ torch::Tensor decode_webp(std::string_view bytes, const std::string& name, int64
   if (status != VP8_STATUS_OK) refuse_image(name, "WebP", reason_of(status));
   if (config.input.has_animation) refuse_image(name, "WebP", "it is an animation, a still image was expected");
   const int64_t width = config.input.width, height = config.input.height, channels = config.input.has_alpha ? 4 : 3;
-  check_pixel_count(width, height, most_pixels, name);
+  check_pixel_count(width, height, options.most_pixels, name);
   // A lossless image is kept as 4 bytes for each pixel beside the result; of a lossy one its transparency is.
   constexpr int64_t kKept = 6, kRows = 256, kFixed = 4 << 20;
-  hold_image_memory({width, height}, channels, 1, width * height * kKept + width * kRows + kFixed, name);
+  hold_image_memory({width, height}, channels, 1, width * height * kKept + width * kRows + kFixed, options, name);
 
   auto image = torch::empty({height, width, channels}, torch::kUInt8);
   config.output.colorspace = channels == 4 ? MODE_RGBA : MODE_RGB;

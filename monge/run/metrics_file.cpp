@@ -36,7 +36,8 @@ std::vector<EventFile::Setting> settings_of(train::Recipe recipe) {
       "train.batch", "train.k_t", "train.lr_map", "train.seed",    "train.lr_potential"};
   std::vector<EventFile::Setting> out;
   const auto changes = train::changes_from_defaults(recipe);
-  for (const auto& option : recipe.options().options()) {
+  const OptionTable table = recipe.options();
+  for (const auto& option : table.options()) {
     const bool changed = std::any_of(changes.begin(), changes.end(),
                                      [&](const train::RecipeChange& change) { return change.key == option.key; });
     if (!changed && std::find(std::begin(kAlways), std::end(kAlways), option.key) == std::end(kAlways)) continue;
@@ -57,7 +58,7 @@ std::vector<EventFile::Setting> settings_of(train::Recipe recipe) {
 
 }  // namespace
 
-KeptLines lines_until(int64_t iteration, const std::string& jsonl) {
+KeptLines lines_until(int64_t iteration, const std::string& jsonl, bool evaluated) {
   KeptLines out;
   std::istringstream in(jsonl);
   int64_t number = 0, last = 0;
@@ -72,7 +73,7 @@ KeptLines lines_until(int64_t iteration, const std::string& jsonl) {
       continue;
     }
     last = at->get<int64_t>();
-    if (last > iteration) continue;
+    if (last > iteration || (last == iteration && !evaluated && parsed.contains("eval"))) continue;
     const auto seconds = parsed.find("seconds");
     if (seconds != parsed.end() && seconds->is_number()) out.seconds = seconds->get<double>();
     out.lines += line + "\n";
@@ -102,7 +103,7 @@ void MetricsFile::started(train::Trainer& trainer, int64_t iteration) {
   const auto file = folder_ / "metrics.jsonl";
   std::error_code ignored;
   if (!fs::exists(file, ignored)) return;
-  const auto kept = lines_until(iteration, real_files().read(file));
+  const auto kept = lines_until(iteration, real_files().read(file), !trainer.evaluation_due());
   seconds_before_ = kept.seconds;
   if (kept.damaged > 0) {
     trainer.log()(LogLevel::warning,

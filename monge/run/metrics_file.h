@@ -30,7 +30,8 @@ struct KeptLines {
 
 /// The lines up to `iteration`.
 /// @param jsonl  the content of metrics.jsonl, whose end a crash may have cut off or filled with zeros.
-KeptLines lines_until(int64_t iteration, const std::string& jsonl);
+/// @param evaluated  false: without an evaluation after `iteration`, which will be made again.
+KeptLines lines_until(int64_t iteration, const std::string& jsonl, bool evaluated = true);
 
 /// Writes the metrics of training, and those passed to add(), to metrics.jsonl and to a TensorBoard event file, which
 /// also gets the recipe, the settings, the verdicts and images. NaN is written as null. The keys are

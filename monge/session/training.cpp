@@ -251,7 +251,7 @@ TrainResult resume(const ResumeRequest& request, const Compute& compute, const T
   }
   log(LogLevel::info,
       text("resumed ", folder.string(), " at iteration ", trainer.done(), " of ", recipe.train.iterations));
-  if (trainer.done() >= recipe.train.iterations) {
+  if (trainer.done() >= recipe.train.iterations && !trainer.evaluation_due()) {
     log(LogLevel::info, "nothing is left to do; train longer with --set train.iterations=N");
   }
   return run_training(trainer, evaluator.get(), hooks, log);

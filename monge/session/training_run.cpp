@@ -123,7 +123,7 @@ TrainResult run_in_folder(train::Trainer& trainer, eval::ImageEvaluator* evaluat
   metrics.flush();
   auto summary = summary_of(trainer, outcome);
   if (last) warn_of_missed_target(trainer, *last, log);
-  if (trainer.done() == before) {
+  if (trainer.done() == before && !last) {
     if (auto old = earlier_summary(folder / "summary.json"); !old.is_null()) summary = std::move(old);
   }
   real_files().replace(folder / "summary.json", json_text(summary, 2) + "\n");

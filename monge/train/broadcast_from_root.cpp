@@ -29,6 +29,7 @@ Checkpoint broadcast_from_root(dist::ProcessGroup& group, std::optional<Checkpoi
     fields["interventions"] = to_json(c.interventions);
     fields["divergence_watch"] = c.divergence_watch;
     fields["sound"] = c.sound;
+    fields["evaluation_due"] = c.evaluation_due;
     if (c.best_metric) fields["best_figure"] = *c.best_metric;
   }
   fields = nlohmann::json::parse(group.broadcast(fields.dump()));
@@ -49,6 +50,7 @@ Checkpoint broadcast_from_root(dist::ProcessGroup& group, std::optional<Checkpoi
     out.interventions = interventions_from(fields.at("interventions"));
     out.divergence_watch = fields.at("divergence_watch").get<std::vector<double>>();
     out.sound = fields.at("sound").get<std::vector<int64_t>>();
+    out.evaluation_due = fields.at("evaluation_due").get<bool>();
     if (fields.contains("best_figure")) out.best_metric = fields.at("best_figure").get<double>();
   }
   out.standardisation = broadcast_from_root(group, out.standardisation);

@@ -131,6 +131,7 @@ fs::path save_checkpoint(const fs::path& parent, const Checkpoint& checkpoint, c
   if (!checkpoint.interventions.empty()) manifest["interventions"] = to_json(checkpoint.interventions);
   if (!checkpoint.divergence_watch.empty()) manifest["divergence_watch"] = checkpoint.divergence_watch;
   if (!checkpoint.sound.empty()) manifest["sound"] = checkpoint.sound;
+  if (checkpoint.evaluation_due) manifest["evaluation_due"] = true;
   try {
     remove_tree(part);
     make_folders(part);
@@ -173,6 +174,7 @@ Checkpoint load_checkpoint(const fs::path& folder, const Files& files) {
     out.interventions = interventions_from(manifest.value("interventions", json::array()));
     out.divergence_watch = manifest.value("divergence_watch", std::vector<double>());
     out.sound = manifest.value("sound", std::vector<int64_t>());
+    out.evaluation_due = manifest.value("evaluation_due", false);
     out.recipe_toml = verified(folder, "recipe.toml", manifest, files);
     const auto bytes = verified(folder, "state.safetensors", manifest, files);
     out.tensors = io::parse_safetensors(bytes, (folder / "state.safetensors").string()).tensors;

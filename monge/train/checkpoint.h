@@ -38,6 +38,7 @@ struct Checkpoint {
   int64_t ranks = 1;                        ///< number of ranks of the job that saved it
   std::vector<Intervention> interventions;  ///< oldest first
   std::vector<double> divergence_watch;     ///< DivergenceWatch::state(); empty in old checkpoints
+  bool evaluation_due = false;              ///< the evaluation after this iteration is still to be made
   std::vector<int64_t> sound;               ///< checkpoints to which a training that diverges returns, oldest first
 };
 

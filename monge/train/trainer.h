@@ -57,8 +57,8 @@ class Trainer {
   /// @throws InputError naming a tensor that the solver lacks or has in another shape.
   void start_from(const nn::NamedTensors& weights);
 
-  /// Trains up to train.iterations, or until `stop` of any rank is set; then it finishes the iteration under way. In
-  /// both cases it saves the last state.
+  /// Trains up to train.iterations, or until `stop` of any rank is set; then it finishes the iteration under way, but
+  /// not an evaluation. In both cases it saves the last state.
   /// @return whether the run is complete; true also when end_early ended it.
   ///
   /// When the losses run away (DivergenceWatch) or are not finite, train.on_divergence decides. "rollback": the
@@ -85,6 +85,18 @@ class Trainer {
   /// For observers that evaluate the map, on all ranks: its push-forward error and that of the inputs themselves, which
   /// the watch for divergence judges.
   void note_target_error(double error, double start);
+
+  /// For observers that evaluate the map, on all ranks: whether the evaluation after the present iteration is still to
+  /// be made. Checkpoints record it, so that a resumed training begins with it.
+  bool evaluation_due() const { return evaluation_due_; }
+  void set_evaluation_due(bool due);
+
+  /// For observers, in run(): the flag by which the training is stopped.
+  const std::atomic<bool>& stop_flag() const { return *stop_; }
+
+  /// For observers that evaluate the map, on all ranks: the evaluation was left because the training is to stop. The
+  /// run ends and is not complete; the evaluation stays due.
+  void leave_evaluation();
 
   /// What was changed after divergences, oldest first.
   const std::vector<Intervention>& interventions() const { return interventions_; }
@@ -143,6 +155,7 @@ class Trainer {
   R1Setting r1_in_force() const;
   std::optional<int64_t> settled_sound() const;
   bool roll_back(const std::string& reason, bool finite);
+  bool answer_alarm();
   std::unique_ptr<solve::Solver> new_solver(torch::Device device) const;
   std::optional<double> agreed_level_to_smooth() const;
   void continue_smoothed(double level);
@@ -183,6 +196,9 @@ class Trainer {
   bool has_state_ = false;                   ///< the nets have been resumed, started from weights, or trained
   bool stop_agreed_ = false;                 ///< with several ranks: some rank wants to stop, and all ranks know it
   bool drifted_ = false;                     ///< the ranks' nets differ
+  bool evaluation_due_ = false;              ///< see evaluation_due()
+  bool left_evaluation_ = false;             ///< by leave_evaluation, in this run
+  const std::atomic<bool>* stop_ = nullptr;  ///< of run()
 };
 
 }  // namespace monge::train

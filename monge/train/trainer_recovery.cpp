@@ -225,9 +225,10 @@ bool Trainer::roll_back(const std::string& reason, bool finite) {
     start_watch();  // the noise adds to the largest cost
   }
   apply_interventions();
+  // What is not finite names its iteration and update itself.
   const auto message = text(
-      "the training diverged at iteration ", alarm, ": ", reason, ". It returns to iteration ", done_,
-      " and continues with ",
+      finite ? text("the training diverged at iteration ", alarm, ": ") : "", reason, ". It returns to iteration ",
+      done_, " and continues with ",
       level ? text("a smoothed source (method = \"otp\" with eps = ", number(*level, 3),
                    " throughout), because the source lies on a set of lower dimension, for which there may be a "
                    "plan and no map,")
@@ -236,10 +237,18 @@ bool Trainer::roll_back(const std::string& reason, bool finite) {
       " (return ", interventions_.size(), " of at most ", train.rollbacks, "; train.on_divergence)");
   log_(LogLevel::warning, message);
   saved_at_ = -1;
+  evaluation_due_ = false;
   early_end_.clear();
   set_aside_diverged(done_);
   for (auto* observer : observers_) observer->rolled_back(*this, message);
   save_if_possible();  // with the intervention, so that a resumed run continues from here
+  return true;
+}
+
+/// Acts on the alarm of this iteration. @return whether the training has returned to an earlier state.
+bool Trainer::answer_alarm() {
+  if (alarm_.empty() || !answers_divergence()) return false;
+  if (!roll_back(alarm_, /*finite=*/true)) stop_diverged(alarm_);
   return true;
 }
 

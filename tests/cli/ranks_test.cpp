@@ -117,8 +117,7 @@ TEST_F(CliRanks, TheFailureOfARankIsToldUnderMpirun) {
   if (!dist::has_mpi()) GTEST_SKIP() << "this build has no MPI";
   if (torch::cuda::is_available()) GTEST_SKIP() << "there is a GPU here, so that rank 1 would not fail";
   const std::string one = "-np 1 " + program() + "train v.toml --threads 1 --out run" + endless;
-  Running job(folder.path(),
-              "mpirun --allow-run-as-root --oversubscribe --bind-to none " + one + " : " + one + " --device cuda");
+  Running job(folder.path(), mpirun() + one + " : " + one + " --device cuda");
   EXPECT_EQ(job.wait(kPatience), 2);
   EXPECT_THAT(job.err(), AllOf(HasSubstr("rank 1 on host "), HasSubstr("no CUDA device")));
 }
@@ -271,7 +270,7 @@ TEST_F(CliRanks, WrongUseIsTold) {
         {program() + train + "--gpus 99", "--gpus"},
         {"env RANK=0 WORLD_SIZE=2 MASTER_ADDR=localhost MASTER_PORT=1 " + program() + train + "--ranks 2",
          "one of 2 ranks"},
-        {"env PMI_RANK=0 PMI_SIZE=2 " + program() + train, "another MPI"}}) {
+        {with_mpi() + "env PMI_RANK=0 PMI_SIZE=2 " + program() + train, "another MPI"}}) {
     if (says == "another MPI" && !dist::has_mpi()) continue;
     Running job(folder.path(), line);
     EXPECT_EQ(job.wait(kPatience), 2) << line << job.err();

@@ -23,12 +23,14 @@ namespace {
 constexpr int64_t kMega = int64_t{1} << 20;
 constexpr int64_t kSide = 2400;
 
-/// Decodes an image and prepares it at 64 x 64. @return the largest growth of the resident memory, and what was held.
-std::pair<int64_t, int64_t> peak_and_held(const std::string& bytes, bool sixteen_bits) {
-  const Preparation preparation(PreparationOptions{.height = 64, .width = 64});
+/// Decodes an image and prepares it. @return the largest growth of the resident memory, and what was held.
+std::pair<int64_t, int64_t> peak_and_held(const std::string& bytes, bool sixteen_bits,
+                                          const PreparationOptions& options = {.height = 64, .width = 64}) {
+  const Preparation preparation(options);
   auto decoding = preparation.decoding();
   decoding.keep_sixteen_bits = sixteen_bits;
   decoding.view = {};
+  std::vector<float> out(static_cast<size_t>(preparation.item_bytes()));
   ::malloc_trim(0);
   std::ofstream("/proc/self/clear_refs") << 5;  // forgets the peak so far
   const int64_t before = testing::process_bytes("VmRSS");
@@ -38,7 +40,6 @@ std::pair<int64_t, int64_t> peak_and_held(const std::string& bytes, bool sixteen
     const io::DecodingMemory memory;
     const auto image = io::decode_image(bytes, "x", decoding, &notes);
     held = io::held_decoding_memory();
-    std::vector<float> out(64 * 64 * 3);
     if (image.scalar_type() == torch::kUInt16) {
       preparation.write_floats(image, out.data(), &notes);
     } else {
@@ -48,17 +49,32 @@ std::pair<int64_t, int64_t> peak_and_held(const std::string& bytes, bool sixteen
   return {testing::process_bytes("VmHWM") - before, held};
 }
 
-TEST(DecodingPeak, IsNoMoreThanWhatIsHeld) {
+torch::Tensor ramps(int64_t side, int64_t channels, torch::ScalarType type) {
+  const auto ramp = torch::arange(side, torch::kInt64);
+  const auto all = (ramp.view({-1, 1, 1}) + 3 * ramp.view({1, -1, 1})).expand({side, side, channels}) % 251;
+  return type == torch::kUInt8 ? all.to(torch::kUInt8).contiguous()
+                               : (all * 257).to(torch::kInt32).to(torch::kUInt16).contiguous();
+}
+
+/// Why the peak cannot be measured here; empty if it can.
+std::string no_measurement() {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "sanitizers take memory of their own";
+  return "sanitizers take memory of their own";
 #endif
-  if (!std::ofstream("/proc/self/clear_refs").is_open()) GTEST_SKIP() << "the peak cannot be measured here";
-  const auto image = [](int64_t channels, torch::ScalarType type) {
-    const auto ramp = torch::arange(kSide, torch::kInt64);
-    const auto all = (ramp.view({-1, 1, 1}) + 3 * ramp.view({1, -1, 1})).expand({kSide, kSide, channels}) % 251;
-    return type == torch::kUInt8 ? all.to(torch::kUInt8).contiguous()
-                                 : (all * 257).to(torch::kInt32).to(torch::kUInt16).contiguous();
-  };
+  return std::ofstream("/proc/self/clear_refs").is_open() ? "" : "the peak cannot be measured here";
+}
+
+void expect_below(const std::string& name, const std::pair<int64_t, int64_t>& peak_and_held) {
+  const auto [peak, held] = peak_and_held;
+  std::cout << name << ": peak " << peak / kMega << " MiB, held " << held / kMega << " MiB\n";
+  constexpr int64_t kSpare = 4 * kMega;  // of the allocator
+  EXPECT_LE(peak, held + kSpare) << name;
+  EXPECT_GE(peak, held / 20) << name << ": the measurement sees the image";
+}
+
+TEST(DecodingPeak, IsNoMoreThanWhatIsHeld) {
+  if (const auto why = no_measurement(); !why.empty()) GTEST_SKIP() << why;
+  const auto image = [](int64_t channels, torch::ScalarType type) { return ramps(kSide, channels, type); };
   std::string drawing = text("<svg xmlns='http://www.w3.org/2000/svg' width='", kSide, "' height='", kSide, "'>");
   for (int k = 0; k < 20'000; ++k) drawing += text("<rect id='r", k, "' x='", k, "' y='1' width='2' height='3'/>");
   const auto sum = [](int levels) {
@@ -108,11 +124,31 @@ TEST(DecodingPeak, IsNoMoreThanWhatIsHeld) {
   };
   for (const auto& [name, bytes, sixteen_bits] : cases) {
     peak_and_held(io::encode_png(torch::zeros({8, 8, 3}, torch::kUInt8)), false);
-    const auto [peak, held] = peak_and_held(bytes, sixteen_bits);
-    std::cout << name << ": peak " << peak / kMega << " MiB, held " << held / kMega << " MiB\n";
-    constexpr int64_t kSpare = 4 * kMega;  // of the allocator
-    EXPECT_LE(peak, held + kSpare) << name;
-    EXPECT_GE(peak, held / 20) << name << ": the measurement sees the image";
+    expect_below(name, peak_and_held(bytes, sixteen_bits));
+  }
+}
+
+TEST(DecodingPeak, IsNoMoreThanWhatIsHeldForAnEnlargement) {
+  if (const auto why = no_measurement(); !why.empty()) GTEST_SKIP() << why;
+  struct Case {
+    const char* name;
+    int64_t channels;
+    torch::ScalarType type;
+    PreparationOptions options;
+  };
+  const PreparationOptions first{.height = 64, .width = 64, .resize_to = 3000};
+  const PreparationOptions result{.height = 2400, .width = 2400};
+  PreparationOptions both{.height = 2000, .width = 2000, .resize_to = 2400};
+  both.crop = "1500x1500+10,10";
+  const std::vector<Case> cases = {
+      {"resize_to, RGB", 3, torch::kUInt8, first},      {"resize_to, RGBA", 4, torch::kUInt8, first},
+      {"resize_to, 16 bits", 4, torch::kUInt16, first}, {"size, RGBA", 4, torch::kUInt8, result},
+      {"size, 16 bits", 3, torch::kUInt16, result},     {"both, RGBA", 4, torch::kUInt8, both},
+      {"both, 16 bits", 4, torch::kUInt16, both},
+  };
+  for (const auto& [name, channels, type, options] : cases) {
+    peak_and_held(io::encode_png(torch::zeros({8, 8, 3}, torch::kUInt8)), false);
+    expect_below(name, peak_and_held(io::encode_png(ramps(100, channels, type)), type == torch::kUInt16, options));
   }
 }
 

@@ -6,10 +6,14 @@
 
 #include <atomic>
 #include <limits>
+#include <optional>
+#include <utility>
+#include <vector>
 
 #include "monge/core/random.h"
 #include "monge/data/tensor_source.h"
 #include "monge/ot/otp.h"
+#include "monge/train/broadcast_from_root.h"
 #include "monge/train/trainer.h"
 #include "tests/support/ranks.h"
 #include "tests/support/support.h"
@@ -73,6 +77,79 @@ TEST(HeldOutEvaluator, CallsNoMapTheBestWhoseOutputsAreNotFinite) {
             "from 0); "
             "look for fill values in the input\n")
       << "once, and not at each of the three evaluations";
+}
+
+/// Sets the flag by which a training is stopped when an iteration is done, before its evaluation.
+struct StopsAt : train::Observer {
+  StopsAt(int64_t iteration, std::atomic<bool>& stop) : iteration(iteration), stop(stop) {}
+  void iteration_done(train::Trainer&, int64_t done, const solve::IterationMetrics&) override {
+    if (done == iteration) stop = true;
+  }
+  int64_t iteration;
+  std::atomic<bool>& stop;
+};
+
+// Iteration 7, the last one, has its evaluation after the last checkpoint.
+TEST(HeldOutEvaluator, LeavesAnEvaluationWhenStoppedAndMakesItOnResume) {
+  train::Recipe recipe;
+  recipe.source.path = recipe.target.path = "toy:moons";
+  recipe.map.width = recipe.potential.width = 8;
+  recipe.train.iterations = 7;
+  recipe.train.batch = 16;
+  recipe.train.k_t = 1;
+  recipe.checkpoint.every = 1000;
+  recipe.eval.every = 3;
+  recipe.eval.samples = 64;
+  using Reported = std::vector<std::pair<int64_t, double>>;
+  for (const int64_t ranks : {1, 2}) {
+    for (const int64_t stopped : {0, 3, 6, 7}) {
+      SCOPED_TRACE(text(ranks, " ranks, stopped at ", stopped));
+      const testing::ScratchFolder folder;
+      Reported reported, expected;
+      testing::run_ranks(ranks, [&](auto& group) {
+        const auto train = [&](const std::string& name, int64_t stop_at, Reported& evaluations) {
+          const auto run = folder / name;
+          train::Trainer trainer(recipe, train::open_training_data(recipe), torch::kCPU, group.is_root() ? run : "",
+                                 silent(), real_files(), group);
+          std::optional<train::Checkpoint> saved;
+          if (stop_at < 0 && group.is_root()) saved = train::load_newest(run / "checkpoints", silent());
+          if (stop_at < 0) trainer.resume(train::broadcast_from_root(group, std::move(saved)));
+          std::atomic<bool> stop = false;
+          StopsAt stops(stop_at, stop);
+          HeldOutEvaluator held_out([&](int64_t iteration, const Evaluation& evaluation) {
+            if (group.is_root()) evaluations.emplace_back(iteration, evaluation.value("target_error"));
+          });
+          trainer.attach(stops);
+          trainer.attach(held_out);
+          const bool complete = trainer.run(stop);
+          EXPECT_EQ(trainer.evaluation_due(), !complete);
+          return complete;
+        };
+        EXPECT_EQ(train("run", stopped, reported), stopped == 0);
+        group.barrier();
+        if (group.is_root()) {
+          EXPECT_EQ(reported.size(), stopped == 0 ? 3U : stopped == 3 ? 0U : stopped == 6 ? 1U : 2U);
+          const auto saved = train::load_newest(folder / "run" / "checkpoints", silent());
+          EXPECT_EQ(saved.iteration, stopped == 0 ? 7 : stopped);
+          EXPECT_EQ(saved.evaluation_due, stopped > 0);
+        }
+        group.barrier();
+        if (stopped > 0) EXPECT_TRUE(train("run", -1, reported));
+        EXPECT_TRUE(train("undisturbed", 0, expected));
+        group.barrier();
+      });
+      EXPECT_EQ(reported, expected);
+      const auto end = train::load_newest(folder / "run" / "checkpoints", silent()),
+                 alone = train::load_newest(folder / "undisturbed" / "checkpoints", silent());
+      EXPECT_FALSE(end.evaluation_due);
+      EXPECT_EQ(end.best_metric, alone.best_metric);
+      EXPECT_EQ(end.best_iteration, alone.best_iteration);
+      ASSERT_EQ(end.tensors.size(), alone.tensors.size());
+      for (size_t i = 0; i < end.tensors.size(); ++i) {
+        EXPECT_TRUE(torch::equal(end.tensors[i].second, alone.tensors[i].second)) << end.tensors[i].first;
+      }
+    }
+  }
 }
 
 // The root must not wait for a rank that has failed, nor lose the iterations that it has not saved.

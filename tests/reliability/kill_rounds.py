@@ -5,10 +5,11 @@
 
 The training evaluates, draws samples, saves and writes its report every few iterations, so that signals hit all of these. After
 the last round it is resumed up to some iterations more, and so is a new run; every tensor of the two last checkpoints must have
-the same bits. After each SIGTERM the program must have saved the iteration at which it says that it stopped.
+the same bits, and every evaluation the same values. After each SIGTERM the program must have saved the iteration at which it says that it stopped.
 """
 import argparse
 import collections
+import itertools
 import json
 import os
 import pathlib
@@ -116,6 +117,9 @@ class Rounds:
         if process.returncode not in self.codes:
             raise SystemExit(f"round {number}: code {process.returncode}:\n{said}")
 
+    def metrics(self, run):
+        return [json.loads(line) for line in (self.folder / run / "metrics.jsonl").read_text().splitlines()]
+
     def finish(self, run, words, last):
         process = self.start(*words, "--set", f"train.iterations={last}")
         said = process.communicate(timeout=1800)[1]
@@ -138,11 +142,17 @@ class Rounds:
         left = [p.name for p in self.run.rglob("*") if p.name.endswith((".part", ".tmp"))]
         if left:
             raise SystemExit(f"parts were left behind: {left}")
-        iterations = [json.loads(line)["iteration"] for line in (self.run / "metrics.jsonl").read_text().splitlines() if "eval" not in json.loads(line)]
+        lines = self.metrics("run")
+        evaluations, expected = ([(line["iteration"], line["eval"]) for line in found if "eval" in line]
+                                 for found in (lines, self.metrics("undisturbed")))
+        if evaluations != expected:
+            first = next((pair for pair in itertools.zip_longest(evaluations, expected) if pair[0] != pair[1]))
+            raise SystemExit(f"metrics.jsonl has other evaluations than that of an undisturbed run; the first are {first}")
+        iterations = [line["iteration"] for line in lines if "eval" not in line]
         if iterations != sorted(set(iterations)):
             raise SystemExit("metrics.jsonl tells iterations twice or out of order")
         print(f"passed: {self.options.rounds} rounds of SIG{self.options.signal} on {self.options.ranks} rank(s), {last} iterations, "
-              f"{len(alone)} tensors equal, {dict(self.counts)}")
+              f"{len(alone)} tensors and {len(evaluations)} evaluations equal, {dict(self.counts)}")
 
 
 def main():

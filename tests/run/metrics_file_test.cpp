@@ -43,10 +43,15 @@ TEST(MetricsLines, DamagedOnesBeforeTheCheckpointAreCounted) {
   EXPECT_EQ(torn.first_damaged, 3);
 }
 
-TEST(MetricsLines, OfNothingAreNone) {
-  EXPECT_EQ(lines_until(5, "").lines, "");
+TEST(MetricsLines, OfAnEvaluationThatIsMadeAgainAreDropped) {
+  const std::string evaluation = "{\"iteration\": 2, \"eval\": {\"target_error\": 1}}\n";
+  EXPECT_EQ(lines_until(2, kFirst + kSecond + evaluation).lines, kFirst + kSecond + evaluation);
+  EXPECT_EQ(lines_until(2, kFirst + kSecond + evaluation, /*evaluated=*/false).lines, kFirst + kSecond)
+      << "it will be made again";
   EXPECT_EQ(lines_until(5, "").seconds, 0);
 }
+
+TEST(MetricsLines, OfNothingAreNone) { EXPECT_EQ(lines_until(5, "").lines, ""); }
 
 }  // namespace
 }  // namespace monge::run
