@@ -6,7 +6,7 @@
     bench/divergence.py recipes [the same options] RECIPE[:KEY=VALUE[,KEY=VALUE ...]] ...
         recipes that must raise no alarm, with their own on_divergence = rollback
     bench/divergence.py truth [the same options] ["ARGUMENTS" ...]
-        `monge truth` with these arguments, by default what TRUTH lists, that must raise no alarm; `KEY=VALUE` is not taken
+        `monge truth` with these arguments (behind `--`), by default what TRUTH lists, that must raise no alarm; `KEY=VALUE` is not taken
 
 One JSON line per training. `gap` is |mean f(T(x)) - mean f(y)|: its largest value, and the mean over the last 25 iterations.
 """
@@ -73,7 +73,7 @@ def truth(o, arguments):
     words = [o.monge, "truth", *arguments.split(), "--seeds", o.seeds, "--threads", o.threads, "--json"]
     start = time.time()
     done = subprocess.run([str(w) for w in words], capture_output=True, text=True)
-    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     alarms = [line for line in done.stderr.splitlines() if "diverge" in line]
     return {"exit": done.returncode, "cases": sorted({r["case"] for r in rows if "case" in r}), "alarms": alarms, "seconds": time.time() - start}
 

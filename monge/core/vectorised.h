@@ -9,7 +9,8 @@
 /// GCC contracts a product and a sum to one instruction in C++, in ISO mode too. The two wider clones therefore round
 /// once where "default" rounds twice, and the last bits of floats may differ between processors. Integers do not
 /// differ.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
+    !defined(__SANITIZE_THREAD__)
 #define MONGE_VECTORISED __attribute__((target_clones("avx512f", "avx2,fma", "default")))
 #else
 #define MONGE_VECTORISED

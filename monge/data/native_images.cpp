@@ -97,6 +97,9 @@ torch::Tensor NativeImageSource::stored_items(const std::vector<int64_t>& indice
   auto preparation_options = options_.preparation();
   auto decoding = Preparation(preparation_options).decoding();
   decoding.keep_sixteen_bits = options_.bits == 16;
+  decoding.resized_pixels = [this, resized = decoding.resized_pixels](int64_t height, int64_t width) {
+    return keeps({width, height}) ? 0 : resized(height, width);
+  };
   const int64_t i = image_of(indices[0]);
   const io::DecodingMemory memory;
   std::string buffer;

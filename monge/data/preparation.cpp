@@ -28,12 +28,13 @@ bool is_too_large(int64_t height, int64_t width) {
   return std::max(height, width) > kMost || height * width > io::kMostPixels;
 }
 
-/// See io::DecodeOptions::enlarged_pixels: of the resize before the crop and of the one after it.
-int64_t enlarged_pixels(const PreparationOptions& options, int64_t height, int64_t width) {
+/// See io::DecodeOptions::resized_pixels: of the resize before the crop and of the one after it.
+int64_t resized_pixels(const PreparationOptions& options, int64_t height, int64_t width) {
   const auto [to_height, to_width] = resized_size(options.resize_to, height, width);
-  if (is_too_large(to_height, to_width)) return 0;  // it will be refused
+  const bool resizes = to_height != height || to_width != width;
+  if (resizes && is_too_large(to_height, to_width)) return 0;  // it will be refused
   const int64_t before = height * width, between = to_height * to_width, after = options.height * options.width;
-  return (between > before ? between : 0) + (after > before ? after : 0);
+  return (resizes ? between : 0) + (after != before ? after : 0);
 }
 
 /// The view that draws a vector image of `height` x `width` as the preparation would resize and crop it.
@@ -84,8 +85,8 @@ Preparation::Preparation(const PreparationOptions& options)
   decoding_.view = [options, crop = crop_](double height, double width) {
     return view_of(options, crop, height, width);
   };
-  decoding_.enlarged_pixels = [options](int64_t height, int64_t width) {
-    return data::enlarged_pixels(options, height, width);
+  decoding_.resized_pixels = [options](int64_t height, int64_t width) {
+    return data::resized_pixels(options, height, width);
   };
   for (const int64_t side : {options.height, options.width}) {
     require(side >= 1 && side <= options.most_side, "size: a side of the images must be 1 to ", options.most_side,

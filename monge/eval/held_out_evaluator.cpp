@@ -38,14 +38,18 @@ void HeldOutEvaluator::measure(train::Trainer& trainer, int64_t done) {
                       static_cast<uint64_t>(recipe.train.seed), image_evaluator_, trainer.group(),
                       {trainer.stop_flag(), {}, trainer.group()});
   } catch (const EvaluationStopped&) {
-    measured_at_ = done;  // in this process
     trainer.log()(LogLevel::info, text("the evaluation after iteration ", done, " was left",
                                        trainer.folder().empty() ? "" : "; it is made when the run is resumed"));
     trainer.leave_evaluation();
     return;
   }
   trainer.set_evaluation_due(false);
-  note(trainer, done, std::move(result));
+  try {
+    note(trainer, done, std::move(result));
+  } catch (...) {
+    trainer.set_evaluation_due(true);  // nothing that follows from it may be lost
+    throw;
+  }
 }
 
 /// Reports an evaluation, and tells the trainer what follows from it.
@@ -118,7 +122,7 @@ void HeldOutEvaluator::iteration_done(train::Trainer& trainer, int64_t done, con
 }
 
 void HeldOutEvaluator::ended(train::Trainer& trainer, int64_t done, bool complete) {
-  const bool trained = done > began_at_;
+  const bool trained = done > began_at_ || trainer.evaluation_due();
   if (complete && trained && trainer.recipe().eval.every > 0 && measured_at_ != done) measure(trainer, done);
 }
 

@@ -44,10 +44,13 @@ void check_pixel_count(int64_t width, int64_t height, int64_t most_pixels, const
 /// thread (see DecodingMemory; decode_image has one).
 /// @param sample_bytes   1 or 2.
 /// @param decoder_bytes  what the codec takes beside the image.
-/// @param options  for `enlarged_pixels`.
+/// @param options  for `resized_pixels`.
 /// @throws InputError if that is more than the whole.
 void hold_image_memory(const ImageSize& size, int64_t channels, int64_t sample_bytes, int64_t decoder_bytes,
                        const DecodeOptions& options, const std::string& name);
+
+/// The bytes that resizing an image of this size takes, see DecodeOptions::resized_pixels.
+int64_t resizing_bytes(const DecodeOptions& options, const ImageSize& size, int64_t sample_bytes);
 
 /// The sample types that an encoder accepts.
 enum class Depth { eight, eight_or_sixteen };

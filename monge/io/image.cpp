@@ -39,19 +39,22 @@ void check_pixel_count(int64_t width, int64_t height, int64_t most_pixels, const
                     .fix = "shrink it or take it out of the set"});
 }
 
+int64_t resizing_bytes(const DecodeOptions& options, const ImageSize& size, int64_t sample_bytes) {
+  // For each pixel: the image, a part that is cut out, its colours as RGB, and the lines between the passes; of floats
+  // three images.
+  constexpr int64_t kOfEight = 14, kOfSixteen = 36;
+  if (!options.resized_pixels) return 0;
+  return options.resized_pixels(size.height, size.width) * (sample_bytes == 1 ? kOfEight : kOfSixteen);
+}
+
 void hold_image_memory(const ImageSize& size, int64_t channels, int64_t sample_bytes, int64_t decoder_bytes,
                        const DecodeOptions& options, const std::string& name) {
   // For each pixel, beside the image. 8 bits: a part that is cut out, its colours as RGB, and the lines between the
   // passes of resizing, or a turned copy. 16 bits: two images of three floats, see Preparation::write_floats.
   constexpr int64_t kAfterEight = 10, kAfterSixteen = 24;
   const int64_t after = sample_bytes == 1 ? kAfterEight : kAfterSixteen;
-  // For each pixel of what the preparation enlarges: the image, a part that is cut out, its colours as RGB, and the
-  // lines between the passes; of floats three images.
-  constexpr int64_t kEnlargedEight = 14, kEnlargedSixteen = 36;
-  const int64_t enlarged = options.enlarged_pixels ? options.enlarged_pixels(size.height, size.width) : 0;
   DecodingMemory::of_thread()->hold_decoded(size.width * size.height * (channels * sample_bytes + after) +
-                                                enlarged * (sample_bytes == 1 ? kEnlargedEight : kEnlargedSixteen) +
-                                                decoder_bytes,
+                                                resizing_bytes(options, size, sample_bytes) + decoder_bytes,
                                             name);
 }
 

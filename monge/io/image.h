@@ -62,9 +62,9 @@ struct DecodeOptions {
   bool keep_sixteen_bits = false;  ///< 16-bit images are returned as uint16 and unscaled
   /// The view of an SVG file of a stated size, in CSS pixels. Empty: it is drawn at that size.
   std::function<VectorView(double height, double width)> view = {};
-  /// The pixels to which the caller enlarges a raster image of this size, so that their memory is held with that of
-  /// the image; 0 if it does not. Empty: it does not.
-  std::function<int64_t(int64_t height, int64_t width)> enlarged_pixels = {};
+  /// The pixels of what the caller makes of an image of this size by resizing it, so that their memory is held with
+  /// that of the image. Empty: none.
+  std::function<int64_t(int64_t height, int64_t width)> resized_pixels = {};
   /// The ids of the groups of an SVG file that are drawn: <g> elements directly below its root. "line*" means all that
   /// begin with "line". Empty: the whole drawing.
   std::vector<std::string> groups = {};

@@ -203,9 +203,11 @@ torch::Tensor draw(std::string_view bytes, const std::string& name, const SvgMar
   }
   notes.drawn = static_cast<bool>(options.view);
   notes.cropped = view.cropped;
-  if (const int64_t pixels = view.columns * view.rows; pixels > kFirstPixels) {
+  // A drawing for a view is not resized.
+  const int64_t resizing = options.view ? 0 : resizing_bytes(options, {view.columns, view.rows}, /*sample_bytes=*/1);
+  if (const int64_t pixels = view.columns * view.rows; pixels > kFirstPixels || resizing > 0) {
     handle.reset();
-    memory.hold_decoded(parsed + pixels * pixel_bytes(markup), name);
+    memory.hold_decoded(parsed + pixels * pixel_bytes(markup) + resizing, name);
     handle = parse();
   }
 

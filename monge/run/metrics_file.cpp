@@ -222,8 +222,9 @@ void MetricsFile::add_image(int64_t iteration, const torch::Tensor& pixels) {
   record([&] { events_->add_image(iteration, "samples", png, pixels.size(0), pixels.size(1)); });
 }
 
-void MetricsFile::ended(train::Trainer&, int64_t, bool complete) {
-  flush();
+void MetricsFile::ended(train::Trainer&, int64_t, bool) { flush(); }
+
+void MetricsFile::record_end(bool complete) {
   record([&] { events_->add_end(complete); });
 }
 

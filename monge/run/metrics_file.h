@@ -46,9 +46,9 @@ class MetricsFile : public train::Observer {
   /// Flushes, so that the metrics of a failed run can be inspected.
   ~MetricsFile() override;
 
-  /// Opens the files. Lines after `iteration` belong to steps that will be repeated: they are dropped, and the event
-  /// file makes TensorBoard drop them. Damaged records and lines are cut off or dropped with a warning in the
-  /// trainer's log.
+  /// Opens the files. Lines after `iteration` belong to steps that will be repeated, and so does the evaluation after
+  /// it if it is due: they are dropped, and the event file makes TensorBoard drop those steps. Damaged records and
+  /// lines are cut off or dropped with a warning in the trainer's log.
   void started(train::Trainer& trainer, int64_t iteration) override;
   bool needs_nets(const train::Trainer&, int64_t) const override { return false; }
   void iteration_done(train::Trainer& trainer, int64_t done, const solve::IterationMetrics& metrics) override;
@@ -58,6 +58,9 @@ class MetricsFile : public train::Observer {
   /// Waits until the lines are on the disk: a run whose machine fails right after the save would resume without them.
   void saves_checkpoint(train::Trainer& trainer) override;
   void ended(train::Trainer& trainer, int64_t done, bool complete) override;
+
+  /// Records how the run ended for TensorBoard, when all observers are done.
+  void record_end(bool complete);
 
   /// Writes the line of an evaluation: its metrics, and whether the map reaches its target.
   /// @param verdict         in words, to follow "the map ".

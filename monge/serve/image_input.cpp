@@ -70,12 +70,18 @@ ImageInput read_image_input(const model::Model& model, std::string_view bytes, c
   decoding.most_pixels = most_pixels;
   decoding.keep_sixteen_bits = true;
   decoding.view = {};
+  const bool residual = choice.kind == Kind::residual;
+  const auto keeps_size = [&](const ImageSize& image) {
+    return residual || choice.kind == Kind::keep ||
+           (choice.kind == Kind::automatic && data::keeps_own_size(image, choice.size));
+  };
+  decoding.resized_pixels = [&, resized = decoding.resized_pixels](int64_t height, int64_t width) {
+    return keeps_size({width, height}) ? 0 : resized(height, width);
+  };
   const io::DecodingMemory memory;  // until the image is prepared
   const auto image_HWC = io::decode_image(bytes, kName, decoding);
   const ImageSize stored(image_HWC.size(1), image_HWC.size(0));
-  const bool residual = choice.kind == Kind::residual;
-  const bool keeps = residual || choice.kind == Kind::keep ||
-                     (choice.kind == Kind::automatic && data::keeps_own_size(stored, choice.size));
+  const bool keeps = keeps_size(stored);
   if (keeps) {
     preparation.resize_to = 0;
     preparation.crop = "none";

@@ -70,7 +70,8 @@ TrainResult run_without_folder(train::Trainer& trainer, eval::ImageEvaluator* ev
   return result_of(trainer, {.complete = complete, .seconds = seconds, .last = last, .evaluator = evaluator});
 }
 
-/// The summary that an earlier process wrote; null if there is none. It remains valid when this process trains nothing.
+/// The summary that an earlier process wrote; null if there is none. It remains valid when this process trains
+/// and evaluates nothing.
 ordered_json earlier_summary(const fs::path& file) {
   std::error_code none;
   if (!fs::exists(file, none)) return {};
@@ -121,6 +122,7 @@ TrainResult run_in_folder(train::Trainer& trainer, eval::ImageEvaluator* evaluat
   }
   outcome.last = last;
   metrics.flush();
+  metrics.record_end(outcome.complete);
   auto summary = summary_of(trainer, outcome);
   if (last) warn_of_missed_target(trainer, *last, log);
   if (trainer.done() == before && !last) {

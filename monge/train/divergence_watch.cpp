@@ -107,7 +107,7 @@ void DivergenceWatch::restore(const std::vector<double>& state) {
 double largest_cost_of(Trainer& trainer) {
   const RandomStreams streams(static_cast<uint64_t>(trainer.recipe().train.seed));
   const auto items = [&](const data::Source& source, const char* side) {
-    return data::some_items(source, kPairedSamples, streams.at(text("divergence watch ", side), 0))
+    return data::some_items(source, kPairedSamples, streams.at(text("growth watch ", side), 0))
         .flatten(1)
         .to(torch::kFloat64);
   };

@@ -17,7 +17,9 @@ class Observer {
  public:
   virtual ~Observer() = default;
 
-  /// Called before the first iteration of this process. @param iteration  outer iterations done before (a resumed run).
+  /// Called before the first iteration of this process. An observer may make an evaluation that is due, so that others
+  /// that are attached behind it hear of a checkpoint first.
+  /// @param iteration  outer iterations done before (a resumed run).
   virtual void started(Trainer& /*trainer*/, int64_t /*iteration*/) {}
 
   /// Whether iteration_done(done) reads the nets, the optimisers or a saved state, and not only its metrics. If no
@@ -39,7 +41,8 @@ class Observer {
   /// Called after a checkpoint has been saved in `folder`.
   virtual void checkpoint_saved(Trainer& /*trainer*/, const std::filesystem::path& /*folder*/) {}
 
-  /// Called after the last iteration of this process, when the last checkpoint has been saved.
+  /// Called after the last iteration of this process, when its state has been saved. What it changes in the trainer (an
+  /// evaluation that is due no more, the best checkpoint) is saved after it.
   virtual void ended(Trainer& /*trainer*/, int64_t /*done*/, bool /*complete*/) {}
 };
 

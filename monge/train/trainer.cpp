@@ -201,6 +201,7 @@ void Trainer::report() {
 bool Trainer::run(const std::atomic<bool>& stop) {
   const auto batches = batch_provider();
   early_end_.clear();
+  alarm_.clear();
   if (!has_state_ && solver_->method().has_closed_form()) start_plan();
   has_state_ = true;
   start_watch();
@@ -209,9 +210,11 @@ bool Trainer::run(const std::atomic<bool>& stop) {
   stop_agreed_ = left_evaluation_ = false;
   const bool was_due = evaluation_due_;
   for (auto* observer : observers_) observer->started(*this, done_);
-  if (!answer_alarm()) {  // of an evaluation that was due
+  // An evaluation that was due has been made. The one behind the last iteration comes too late for a return.
+  const bool late = done_ >= recipe_.train.iterations && done_ % std::max<int64_t>(recipe_.eval.every, 1) != 0;
+  if (late || !answer_alarm()) {
     warn_of_alarm();
-    if (was_due && !evaluation_due_) save_if_possible();
+    if (was_due && !evaluation_due_ && saved_at_ != done_) save_if_possible();
   }
   const auto reached = [&] { return done_ + solver_->launched(); };
   // With several ranks, one rank's request to stop is sent with an iteration, so that all stop after the same one.
@@ -249,8 +252,8 @@ bool Trainer::run(const std::atomic<bool>& stop) {
   const bool finished = done_ >= recipe_.train.iterations || !early_end_.empty();
   alarm_.clear();
   for (auto* observer : observers_) observer->ended(*this, done_, finished && !left_evaluation_);
-  if (saved_at_ != done_) save();  // the last evaluation has been made
-  warn_of_alarm();                 // it may come too late for a return
+  if (saved_at_ != done_) save_if_possible();  // the last evaluation has been made; else it is made again on resume
+  warn_of_alarm();
   return finished && !left_evaluation_;
 }
 

@@ -59,7 +59,7 @@ class Trainer {
 
   /// Trains up to train.iterations, or until `stop` of any rank is set; then it finishes the iteration under way, but
   /// not an evaluation. In both cases it saves the last state.
-  /// @return whether the run is complete; true also when end_early ended it.
+  /// @return whether the run is complete, with its evaluations; true also when end_early ended it.
   ///
   /// When the losses run away (DivergenceWatch) or are not finite, train.on_divergence decides. "rollback": the
   /// training returns to its last sound checkpoint (without a folder: to a copy in memory), or to its start where there

@@ -53,7 +53,7 @@ void Trainer::resume(const Checkpoint& checkpoint) {
   best_iteration_ = checkpoint.best_iteration;
   interventions_ = checkpoint.interventions;
   sound_ = checkpoint.sound;
-  evaluation_due_ = checkpoint.evaluation_due;
+  evaluation_due_ = checkpoint.evaluation_due && recipe_.eval.every > 0;
   watch_.restore(checkpoint.divergence_watch);
   starts_anew_ = recipe_.train.init.empty();
   if (checkpoint.divergence_watch.empty() && done_ > 0) {
@@ -187,6 +187,7 @@ fs::path Trainer::write_checkpoint() {
 void Trainer::offer_best(double metric) {
   // isfinite comes first: every comparison with NaN is false, so NaN would pass as better.
   if (!std::isfinite(metric) || (best_metric_ && metric >= *best_metric_)) return;
+  if (!alarm_.empty() && answers_divergence()) return;       // the training leaves this state
   if (!tensor_not_finite(*solver_, group_).empty()) return;  // moments; the map itself has a metric
   best_metric_ = metric;
   best_iteration_ = done_;
@@ -201,6 +202,8 @@ void Trainer::save_after_failure() {
     while (solver_->launched() > 0) {
       watch_.add(solver_->collect());
       ++done_;
+      const int64_t every = recipe_.eval.every;
+      evaluation_due_ = every > 0 && (done_ % every == 0 || done_ == recipe_.train.iterations);
       if (group_.size() == 1) follow_overfitting();
     }
     if (saved_at_ != done_ && own_tensor_not_finite(*solver_).empty())

@@ -30,7 +30,7 @@ class CliRanks : public Cli {
   /// unloaded no suppression can name.
   static std::string with_mpi() {
 #if defined(__SANITIZE_ADDRESS__)
-    return "env ASAN_OPTIONS=detect_leaks=0 ";
+    return "env ASAN_OPTIONS=handle_sigbus=0:detect_leaks=0 ";
 #else
     return "";
 #endif

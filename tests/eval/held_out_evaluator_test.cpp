@@ -152,6 +152,39 @@ TEST(HeldOutEvaluator, LeavesAnEvaluationWhenStoppedAndMakesItOnResume) {
   }
 }
 
+// The last evaluation comes after the last checkpoint.
+TEST(HeldOutEvaluator, MakesALastEvaluationThatFailedOnResume) {
+  train::Recipe recipe;
+  recipe.source.path = recipe.target.path = "toy:moons";
+  recipe.map.width = recipe.potential.width = 8;
+  recipe.train.iterations = 4;
+  recipe.train.batch = 16;
+  recipe.train.k_t = 1;
+  recipe.eval.every = 1000;
+  recipe.eval.samples = 64;
+  const testing::ScratchFolder folder;
+  const auto held = torch::rand({64, 2}, RandomStreams(1).at("held", 0));
+  const auto newest = [&] { return train::load_newest(folder / "checkpoints", silent()); };
+  std::vector<int64_t> reported;
+  const auto train = [&](bool resumes, int64_t readings) {
+    auto data = train::open_training_data(recipe);
+    data.held_source =
+        std::make_shared<testing::VanishingSource>(std::make_shared<data::TensorSource>("held", held), readings);
+    train::Trainer trainer(recipe, data, torch::kCPU, folder.path(), silent());
+    if (resumes) trainer.resume(newest());
+    HeldOutEvaluator held_out([&](int64_t iteration, const Evaluation&) { reported.push_back(iteration); });
+    trainer.attach(held_out);
+    return trainer.run(std::atomic<bool>{false});
+  };
+  EXPECT_THAT(testing::message_of([&] { train(false, 2); }), ::testing::HasSubstr("a/smile.png"));
+  EXPECT_EQ(newest().iteration, 4);
+  EXPECT_TRUE(newest().evaluation_due);
+  EXPECT_TRUE(train(true, 1'000'000));
+  EXPECT_EQ(reported, (std::vector<int64_t>{4}));
+  EXPECT_FALSE(newest().evaluation_due);
+  EXPECT_TRUE(newest().best_metric.has_value());
+}
+
 // The root must not wait for a rank that has failed, nor lose the iterations that it has not saved.
 TEST(HeldOutEvaluator, SavesWhenAnyRankCannotReadItsSamples) {
   train::Recipe recipe;

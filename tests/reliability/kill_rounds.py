@@ -139,6 +139,11 @@ class Rounds:
             raise SystemExit(f"tensors differ: {sorted(ends.keys() ^ alone.keys())}")
         if unlike := [name for name in alone if ends[name] != alone[name]]:
             raise SystemExit(f"after {self.options.rounds} rounds, {len(unlike)} of {len(alone)} tensors differ at iteration {last}: {unlike[:5]}")
+        best, expected = (json.loads((self.folder / run / "checkpoints" / f"step_{last:06d}" / "manifest.json").read_text())
+                          for run in ("run", "undisturbed"))
+        for key in ("best_iteration", "best_figure", "evaluation_due"):
+            if best.get(key) != expected.get(key):
+                raise SystemExit(f"the last checkpoint has {key} {best.get(key)}, that of an undisturbed run {expected.get(key)}")
         left = [p.name for p in self.run.rglob("*") if p.name.endswith((".part", ".tmp"))]
         if left:
             raise SystemExit(f"parts were left behind: {left}")
