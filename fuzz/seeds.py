@@ -13,6 +13,7 @@ import struct
 import sys
 import tarfile
 import zipfile
+import zlib
 
 import numpy as np
 import torch
@@ -216,6 +217,23 @@ def fonts():
     # A map of one group: every number of 32 bits is the glyph 1.
     seed("font", "vast-map", table(plain, b"cmap", struct.pack(">HHHHI", 0, 1, 0, 4, 12) + struct.pack(
         ">HHIIIIII", 13, 0, 28, 0, 1, 0, 0xFFFFFFFE, 1)))
+
+    def bitmaps(png):
+        """The font with one strike of bitmaps, in which the glyph 1 has this one."""
+        data = struct.pack(">hh", 0, 0) + b"png " + png
+        begin = 4 + 3 * 4  # behind the size of the strike and the offsets of both glyphs and the end
+        strike = struct.pack(">HHIII", 8, 72, begin, begin, begin + len(data)) + data
+        return table(plain, b"sbix", struct.pack(">HHII", 1, 1, 1, 12) + strike)
+
+    def claiming(width, height):
+        """A PNG that claims to be of this size and holds no pixels of it."""
+        def chunk(kind, content):
+            return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0))
+                + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b""))
+    seed("font", "bitmap", bitmaps(bytes_of(lambda out: Image.new("RGBA", (8, 8), (200, 30, 30, 255)).save(out, "PNG"))))
+    seed("font", "vast-bitmap", bitmaps(claiming(30000, 30000)))
+    seed("font", "wide-bitmap", bitmaps(claiming(30000, 1)))
 
 
 def archives():

@@ -75,7 +75,17 @@ void Font::select_largest_strike() {
 }
 
 torch::Tensor Font::colour_image(int64_t glyph) {
-  if (FT_Load_Glyph(face_, static_cast<FT_UInt>(glyph), FT_LOAD_COLOR) != 0) return {};
+  const auto load = [&](FT_Int32 flags) { return FT_Load_Glyph(face_, static_cast<FT_UInt>(glyph), flags) == 0; };
+  // A few bytes may claim a bitmap of gigabytes, which FreeType would allocate.
+  constexpr unsigned kMostSide = 2048;
+  if (!load(FT_LOAD_COLOR | FT_LOAD_BITMAP_METRICS_ONLY)) return {};
+  if (const auto& claimed = face_->glyph->bitmap; std::max(claimed.rows, claimed.width) > kMostSide) {
+    throw InputError({.what = text("the bitmap of the glyph ", glyph, " is too large"),
+                      .where = path_,
+                      .value = text(claimed.width, " x ", claimed.rows, " pixels"),
+                      .allowed = text("up to ", kMostSide, " x ", kMostSide)});
+  }
+  if (!load(FT_LOAD_COLOR)) return {};
   const auto& bitmap = face_->glyph->bitmap;
   const int64_t height = bitmap.rows, width = bitmap.width;
   if (bitmap.pixel_mode != FT_PIXEL_MODE_BGRA || height == 0 || width == 0) return {};

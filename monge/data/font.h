@@ -41,6 +41,7 @@ class Font {
 
   /// The colour bitmap over white in the middle of a square, uint8 [S, S, 3]; undefined when there is none or it is
   /// blank.
+  /// @throws InputError when it has a side of more than 2,048 pixels.
   torch::Tensor colour_image(int64_t glyph);
 
   /// Points and contours in the units of the font, the same at every size; "" for a glyph without an outline.

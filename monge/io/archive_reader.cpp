@@ -90,8 +90,10 @@ int64_t archive_bytes_read(const ArchiveReader& reader) {
 }
 
 void refuse_archive(const std::string& shown, ::archive* reader) {
-  const char* reason = archive_error_string(reader);
-  throw UnreadableArchive({.what = text("the archive cannot be read: ", reason ? reason : "unknown damage"),
+  const char* given = archive_error_string(reader);
+  std::string reason = given ? given : "unknown damage";
+  while (reason.ends_with('\n')) reason.pop_back();  // some have one
+  throw UnreadableArchive({.what = "the archive cannot be read: " + reason,
                            .where = shown,
                            .fix = "check that it was copied completely and is a tar, zip or 7z archive"});
 }

@@ -304,7 +304,9 @@ Hdf5Node Hdf5Node::create(const std::string& name, hid_t type, const std::vector
   const std::vector<hsize_t> extents(shape.begin(), shape.end());
   const Hdf5Id space(extents.empty() ? H5Screate(H5S_SCALAR)
                                      : H5Screate_simple(static_cast<int>(extents.size()), extents.data(), nullptr));
-  Hdf5Id made(H5Dcreate2(id(), name.c_str(), type, space.get(), H5P_DEFAULT, plan, H5P_DEFAULT));
+  const Hdf5Id own(plan == H5P_DEFAULT ? H5Pcreate(H5P_DATASET_CREATE) : H5Pcopy(plan));
+  H5Pset_obj_track_times(own.get(), false);  // so that the same outputs are the same bytes
+  Hdf5Id made(H5Dcreate2(id(), name.c_str(), type, space.get(), H5P_DEFAULT, own.get(), H5P_DEFAULT));
   if (!made) refuse_write();
   return {file_, path_.empty() ? name : path_ + '/' + name, std::move(made)};
 }

@@ -176,6 +176,22 @@ TEST(Font, HasNoCharactersBeyondUnicode) {
   EXPECT_EQ(characters.back(), (std::pair<uint32_t, int64_t>{0x10FFFF, 1}));
 }
 
+// A PNG of a hundred bytes in a font may claim to be of gigabytes.
+TEST(Font, RefusesABitmapThatIsTooLarge) {
+  const auto font = [](const std::string& name) {
+    Font out(real_files().read(std::filesystem::path(MONGE_SOURCE_DIR) / "fuzz/corpus/font" / name), name + ".ttf");
+    EXPECT_TRUE(out.has_colour_bitmaps());
+    out.select_largest_strike();
+    return out.colour_image(1);
+  };
+  const auto image = font("bitmap");
+  EXPECT_EQ(image.sizes(), torch::IntArrayRef({8, 8, 3}));
+  EXPECT_TRUE(torch::equal(image[4][4], torch::tensor({200, 30, 30}, torch::kUInt8)));
+  EXPECT_THAT(message_of([&] { font("vast-bitmap"); }),
+              AllOf(HasSubstr("vast-bitmap.ttf"), HasSubstr("30000 x 30000 pixels"), HasSubstr("2048 x 2048")));
+  EXPECT_THAT(message_of([&] { font("wide-bitmap"); }), HasSubstr("30000 x 1 pixels"));
+}
+
 TEST(OutlineGlyphs, SayWhatIsWrong) {
   MONGE_NEEDS_OUTLINES();
   const auto message = [](const std::string& parameters) {
