@@ -3,12 +3,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <utility>
 
 #include "monge/core/checked.h"
 #include "monge/core/error.h"
+#include "monge/core/file_changes.h"
 #include "monge/core/names.h"
 #include "monge/io/crash_guard.h"
 #include "monge/io/lzf.h"
@@ -25,6 +27,9 @@ std::recursive_mutex& library_mutex() {
 
 void initialise_library() {
   static const bool done = [] {
+    // A file that could not be written, on a full disk, cannot be closed either. At the end of the process HDF5 would
+    // try again, and crash. All other files are closed where they are used.
+    H5dont_atexit();
     H5open();
     register_lzf();
     return true;
@@ -136,6 +141,9 @@ void Hdf5Node::refuse(const std::string& what, bool reason) const {
 
 void Hdf5Node::refuse_write() const {
   const auto reason = hdf5_reason();
+  constexpr std::string_view kNumber = "errno = ";  // the system's reason, within a long sentence of HDF5
+  if (const auto at = reason.find(kNumber); at != std::string::npos)
+    throw_system_error("cannot be written", where(), std::atoi(reason.c_str() + at + kNumber.size()));
   throw SystemError(text(where(), ": cannot be written: ", reason.empty() ? "HDF5 gives no reason" : reason));
 }
 

@@ -101,7 +101,8 @@ TEST(DisturbedOutputs, AFileOfCellsOnAFullDisk) {
       writer.finish();
     } catch (const SystemError& error) {
       refused = true;
-      EXPECT_THAT(error.what(), ::testing::HasSubstr(out.string()));
+      EXPECT_THAT(error.what(),
+                  ::testing::AllOf(::testing::HasSubstr(out.string()), ::testing::EndsWith(": File too large")));
     }
     setrlimit(RLIMIT_FSIZE, &before);
     EXPECT_TRUE(refused);

@@ -65,7 +65,8 @@ hid_t link_plan() {
 }  // namespace
 
 H5adFile::H5adFile(const std::filesystem::path& path, bool existing)
-    : file_((H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr),
+    : file_((H5dont_atexit(),  // as monge does, see hdf5.cpp
+             H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr),
              checked(existing ? H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT)
                               : H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT),
                      path.string()))) {}
