@@ -45,7 +45,7 @@ def test_lpips_and_fd_equal_the_program(program, tmp_path, monkeypatch):
     np.save(tmp_path / "b.npy", b)
     mine = monge.metrics.lpips(a, b, net="squeeze")
     out = program("lpips", tmp_path / "a.npy", tmp_path / "b.npy", "--net", "squeeze", "--quiet")
-    rounding = 1e-6  # relative: the two processes may have another number of threads, which add in another order
+    rounding = 1e-5  # of float32, relative: the two processes may have another number of threads, which add in another order
     assert float(out) == pytest.approx(mine["lpips"], rel=rounding)
     net = SHARED / "weights" / "efficientnet_lite0_features.ts"
     images = SHARED / "data" / "anime64-test.tar"
