@@ -22,21 +22,29 @@
 namespace monge::eval {
 namespace {
 
+/// A training of two moons whose networks are tiny.
+train::Recipe tiny_recipe(int64_t iterations, int64_t evaluated_every) {
+  train::Recipe recipe;
+  recipe.source.path = recipe.target.path = "toy:moons";
+  recipe.map.width = recipe.potential.width = 8;
+  recipe.train.iterations = iterations;
+  recipe.train.batch = 16;
+  recipe.train.k_t = 1;
+  recipe.checkpoint.every = 1000;
+  recipe.eval.every = evaluated_every;
+  recipe.eval.samples = 64;
+  return recipe;
+}
+
 // More noise makes the target easier and the map worse: no checkpoint is the best one while the noise still falls.
 TEST(HeldOutEvaluator, CallsNoMapTheBestWhileTheNoiseFalls) {
-  train::Recipe recipe;
+  auto recipe = tiny_recipe(4, 1);
   recipe.method = "otp";
   recipe.source.path = "toy:perpendicular?side=source";
   recipe.target.path = "toy:perpendicular?side=target";
   recipe.section<ot::OtpOptions>().eps_start = 5;
   recipe.section<ot::OtpOptions>().eps_end = "0.01";
   recipe.section<ot::OtpOptions>().anneal = 0.5;  // iterations 1 and 2 of 4; 3 and 4 are at the end
-  recipe.map.width = recipe.potential.width = 8;
-  recipe.train.iterations = 4;
-  recipe.train.batch = 16;
-  recipe.train.k_t = 1;
-  recipe.eval.every = 1;
-  recipe.eval.samples = 64;
   train::Trainer trainer(recipe, train::open_training_data(recipe), torch::kCPU, "", silent());
   int64_t evaluated = 0;
   HeldOutEvaluator held_out([&](int64_t, const Evaluation&) { ++evaluated; });
@@ -49,16 +57,9 @@ TEST(HeldOutEvaluator, CallsNoMapTheBestWhileTheNoiseFalls) {
 
 // The distance of outputs that are not numbers once was 0, the best value.
 TEST(HeldOutEvaluator, CallsNoMapTheBestWhoseOutputsAreNotFinite) {
-  train::Recipe recipe;
+  auto recipe = tiny_recipe(3, 1);
   recipe.method = "strong";
-  recipe.source.path = recipe.target.path = "toy:moons";
   recipe.map.residual = true;
-  recipe.map.width = recipe.potential.width = 8;
-  recipe.train.iterations = 3;
-  recipe.train.batch = 16;
-  recipe.train.k_t = 1;
-  recipe.eval.every = 1;
-  recipe.eval.samples = 64;
   auto data = train::open_training_data(recipe);
   auto held = torch::rand({64, 2}, RandomStreams(1).at("held", 0));
   held[5][1] = std::numeric_limits<float>::infinity();
@@ -91,15 +92,7 @@ struct StopsAt : train::Observer {
 
 // Iteration 7, the last one, has its evaluation after the last checkpoint.
 TEST(HeldOutEvaluator, LeavesAnEvaluationWhenStoppedAndMakesItOnResume) {
-  train::Recipe recipe;
-  recipe.source.path = recipe.target.path = "toy:moons";
-  recipe.map.width = recipe.potential.width = 8;
-  recipe.train.iterations = 7;
-  recipe.train.batch = 16;
-  recipe.train.k_t = 1;
-  recipe.checkpoint.every = 1000;
-  recipe.eval.every = 3;
-  recipe.eval.samples = 64;
+  const auto recipe = tiny_recipe(7, 3);
   using Reported = std::vector<std::pair<int64_t, double>>;
   for (const int64_t ranks : {1, 2}) {
     for (const int64_t stopped : {0, 3, 6, 7}) {
@@ -134,7 +127,9 @@ TEST(HeldOutEvaluator, LeavesAnEvaluationWhenStoppedAndMakesItOnResume) {
           EXPECT_EQ(saved.evaluation_due, stopped > 0);
         }
         group.barrier();
-        if (stopped > 0) EXPECT_TRUE(train("run", -1, reported));
+        if (stopped > 0) {
+          EXPECT_TRUE(train("run", -1, reported));
+        }
         EXPECT_TRUE(train("undisturbed", 0, expected));
         group.barrier();
       });
@@ -154,14 +149,7 @@ TEST(HeldOutEvaluator, LeavesAnEvaluationWhenStoppedAndMakesItOnResume) {
 
 // The last evaluation comes after the last checkpoint.
 TEST(HeldOutEvaluator, MakesALastEvaluationThatFailedOnResume) {
-  train::Recipe recipe;
-  recipe.source.path = recipe.target.path = "toy:moons";
-  recipe.map.width = recipe.potential.width = 8;
-  recipe.train.iterations = 4;
-  recipe.train.batch = 16;
-  recipe.train.k_t = 1;
-  recipe.eval.every = 1000;
-  recipe.eval.samples = 64;
+  const auto recipe = tiny_recipe(4, 1000);
   const testing::ScratchFolder folder;
   const auto held = torch::rand({64, 2}, RandomStreams(1).at("held", 0));
   const auto newest = [&] { return train::load_newest(folder / "checkpoints", silent()); };
@@ -187,15 +175,7 @@ TEST(HeldOutEvaluator, MakesALastEvaluationThatFailedOnResume) {
 
 // The root must not wait for a rank that has failed, nor lose the iterations that it has not saved.
 TEST(HeldOutEvaluator, SavesWhenAnyRankCannotReadItsSamples) {
-  train::Recipe recipe;
-  recipe.source.path = recipe.target.path = "toy:moons";
-  recipe.map.width = recipe.potential.width = 8;
-  recipe.train.iterations = 6;
-  recipe.train.batch = 16;
-  recipe.train.k_t = 1;
-  recipe.checkpoint.every = 1000;
-  recipe.eval.every = 3;
-  recipe.eval.samples = 64;
+  const auto recipe = tiny_recipe(6, 3);
   const auto held = torch::rand({64, 2}, RandomStreams(1).at("held", 0));
   for (const int64_t bad : {0, 1}) {
     const testing::ScratchFolder folder;
