@@ -15,6 +15,13 @@ if(NOT LIBTORCH_ROOT)
     OUTPUT_VARIABLE LIBTORCH_ROOT OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
 endif()
 
+# A build folder that was configured with another wheel: its headers and libraries must not be mixed with this one's.
+if(LibTorch_INCLUDE_DIR AND NOT LibTorch_INCLUDE_DIR STREQUAL "${LIBTORCH_ROOT}/include/torch/csrc/api/include")
+  foreach(found INCLUDE_DIR CPU_LIBRARY C10_LIBRARY OMP_LIBRARY CUDA_LIBRARY C10_CUDA_LIBRARY NCCL_INCLUDE_DIR NCCL_LIBRARY)
+    unset(LibTorch_${found} CACHE)
+  endforeach()
+endif()
+
 find_path(LibTorch_INCLUDE_DIR torch/types.h PATHS "${LIBTORCH_ROOT}/include/torch/csrc/api/include" NO_DEFAULT_PATH)
 find_library(LibTorch_CPU_LIBRARY torch_cpu PATHS "${LIBTORCH_ROOT}/lib" NO_DEFAULT_PATH)
 find_library(LibTorch_C10_LIBRARY c10 PATHS "${LIBTORCH_ROOT}/lib" NO_DEFAULT_PATH)
