@@ -206,9 +206,7 @@ torch::Tensor filled_in_child(const std::string& file, const std::vector<int64_t
                               const std::function<void(void*)>& fill) {
   auto out = shared_zeros(shape, type);
   auto* to = out.mutable_data_ptr();
-  const auto end = run_in_child([&] { fill(to); }, most_seconds_for(file));
-  require_survived(end, file);
-  if (end == TrialEnd::done) return out;
+  if (tried_in_child(file, [&] { fill(to); })) return out;
   out = torch::zeros(shape, type);
   fill(out.mutable_data_ptr());
   return out;

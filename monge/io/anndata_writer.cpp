@@ -94,9 +94,7 @@ AnnDataWriter::AnnDataWriter(const fs::path& in, const std::vector<int64_t>& cel
       copy_cells(Hdf5Node::open_file(in), file.cells(), cells, made);
       made.flush();
     };
-    const auto end = run_in_child(copy, most_seconds_for(in.string()));
-    require_survived(end, in.string());
-    if (end == TrialEnd::threw) copy();
+    if (!tried_in_child(in.string(), copy)) copy();
     parts.root = Hdf5Node::open_file(parts.part, /*write=*/true);
   }
 }

@@ -1,78 +1,103 @@
 #include "monge/io/crash_guard.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 
 #include "monge/core/checked.h"
-#include "monge/core/error.h"
 
 namespace monge::io {
 namespace {
 
-constexpr int kThrew = 43;  // apart from the codes of sanitizers and of exit()
+using End = ChildOutcome::End;
+
+// Exit codes apart from those of sanitizers and of exit().
+constexpr int kRefused = 43, kExhausted = 44, kFailed = 45;
+
+// The complaint of a child, in shared memory.
+constexpr int64_t kLetterBytes = 16 << 10;
 
 bool trial_child = false;
 
-[[noreturn]] void be_child(const std::function<void()>& work, int64_t most_seconds) {
+[[noreturn]] void be_child(const std::function<void()>& work, const ChildLimits& limits, char* letter) {
   trial_child = true;
-  const rlimit time{static_cast<rlim_t>(most_seconds), static_cast<rlim_t>(most_seconds) + 1};
-  ::setrlimit(RLIMIT_CPU, &time);
-  ::signal(SIGXCPU, SIG_DFL);
+  set_up_child();
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  for (const int fatal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL}) ::signal(fatal, SIG_DFL);
-  const rlimit none{0, 0};
-  ::setrlimit(RLIMIT_CORE, &none);
-  const int nowhere = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
-  if (nowhere >= 0) ::dup2(nowhere, STDERR_FILENO);  // what the C library writes before it aborts
-  try {
-    work();
-  } catch (...) {
-    ::_exit(kThrew);
+  limit_child(limits, limited_bytes());
+  const auto outcome = run_work(work);
+  if (outcome.end == End::refused) {
+    const auto bytes = packed(outcome.complaint);
+    std::copy_n(bytes.data(), std::min<size_t>(bytes.size(), kLetterBytes), letter);
   }
-  ::_exit(0);
+  ::_exit(outcome.end == End::done        ? 0
+          : outcome.end == End::refused   ? kRefused
+          : outcome.end == End::exhausted ? kExhausted
+                                          : kFailed);
 }
 
 }  // namespace
 
 bool is_trial_child() { return trial_child; }
 
-TrialEnd run_in_child(const std::function<void()>& work, int64_t most_seconds) {
+ChildOutcome run_in_child(const std::function<void()>& work, const ChildLimits& limits) {
+  const auto letter = shared_zeros({kLetterBytes}, torch::kUInt8);
+  auto* text = static_cast<char*>(letter.mutable_data_ptr());
   const pid_t child = ::fork();
-  if (child < 0) return TrialEnd::threw;
-  if (child == 0) be_child(work, most_seconds);
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0) {
-    if (errno != EINTR) return TrialEnd::threw;
+  if (child < 0) return {};
+  if (child == 0) be_child(work, limits, text);
+  const auto exit = wait_for_child(child);
+  switch (exit.code) {
+    case 0:
+      return {.end = End::done};
+    case kRefused:
+      return {.end = End::refused, .complaint = unpacked_complaint({text, kLetterBytes})};
+    case kExhausted:
+      return {.end = End::exhausted};
+    case kFailed:
+      return {.end = End::untried};
+    default:
+      return {.end = exit.end};
   }
-  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU) return TrialEnd::stuck;
-  if (!WIFEXITED(status)) return TrialEnd::crashed;
-  return WEXITSTATUS(status) == 0        ? TrialEnd::done
-         : WEXITSTATUS(status) == kThrew ? TrialEnd::threw
-                                         : TrialEnd::crashed;
 }
 
-int64_t most_seconds_for(const std::string& file) {
+ChildLimits hdf5_limits(const std::string& file) {
   std::error_code failure;
-  const auto bytes = std::filesystem::file_size(file, failure);
-  return 60 + (failure ? 0 : static_cast<int64_t>(bytes / 1'000'000));
+  const auto size = std::filesystem::file_size(file, failure);
+  ChildLimits out;
+  if (failure) return out;
+  out.seconds += static_cast<int64_t>(size / 1'000'000);
+  out.bytes += 32 * static_cast<int64_t>(std::min<uintmax_t>(size, uintmax_t{1} << 50));
+  return out;
 }
 
-void require_survived(TrialEnd end, const std::string& file) {
-  if (end != TrialEnd::crashed && end != TrialEnd::stuck) return;
-  throw InputError({.what = end == TrialEnd::crashed ? "the file is damaged: HDF5 crashes on it"
-                                                     : text("the file is damaged: reading it took HDF5 more than ",
-                                                            most_seconds_for(file), " s of processor time"),
-                    .where = file,
-                    .fix = "get it again from where it came"});
+bool tried_in_child(const std::string& file, const std::function<void()>& work) {
+  const auto limits = hdf5_limits(file);
+  const auto outcome = run_in_child(work, limits);
+  const auto refuse = [&](const std::string& why) {
+    throw InputError({.what = "the file is damaged: " + why, .where = file, .fix = "get it again from where it came"});
+  };
+  switch (outcome.end) {
+    case End::refused:
+      throw InputError(outcome.complaint);
+    case End::exhausted:
+      refuse(text("reading it takes more than ", limits.bytes >> 20, " MiB of memory"));
+      break;
+    case End::crashed:
+      refuse("HDF5 crashes on it");
+      break;
+    case End::stuck:
+      refuse(text("reading it took HDF5 more than ", limits.seconds, " s of processor time"));
+      break;
+    default:
+      break;
+  }
+  return outcome.end == End::done;
 }
 
 torch::Tensor shared_zeros(const std::vector<int64_t>& shape, torch::ScalarType type) {

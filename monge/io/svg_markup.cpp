@@ -5,137 +5,11 @@
 
 #include "monge/core/error.h"
 #include "monge/core/names.h"
+#include "monge/io/svg_layers.h"
+#include "monge/io/xml_tags.h"
 
 namespace monge::io {
 namespace {
-
-constexpr std::string_view kSpace = " \t\r\n";
-
-/// The part of an XML name after its prefix.
-std::string_view local_name(std::string_view name) {
-  const auto colon = name.rfind(':');
-  return colon == std::string_view::npos ? name : name.substr(colon + 1);
-}
-
-/// Steps through the tags of an XML text, and passes over comments, CDATA and instructions. It must find the tags that
-/// libxml2 finds in any text that libxml2 accepts: whoever writes a file may try to hide some.
-class XmlTags {
- public:
-  explicit XmlTags(std::string_view text) : text_(text) {}
-
-  /// Goes to the next tag. @return false at the end, or where the text is malformed.
-  bool next() {
-    last_end_ = at_;
-    for (;;) {
-      at_ = text_.find('<', at_);
-      if (at_ == std::string_view::npos) return false;
-      begin_ = at_;
-      const auto rest = text_.substr(at_);
-      bool passed = true;
-      if (is_skipped(rest)) {
-        at_ = end_of_skipped(text_, at_);
-        passed = at_ != std::string_view::npos;
-      } else if (rest.starts_with("<!")) {
-        passed = pass_declaration();
-      } else {
-        return read_tag();
-      }
-      if (!passed) return false;
-    }
-  }
-
-  std::string_view name() const { return name_; }  ///< without its prefix
-  bool is_end() const { return is_end_; }          ///< "</g>"
-  bool is_empty() const { return is_empty_; }      ///< "<g/>"
-  std::string_view attributes() const { return attributes_; }
-  /// What stands between the tag before and this one, with comments and CDATA as they are written.
-  std::string_view text_before() const { return text_.substr(last_end_, begin_ - last_end_); }
-  const std::string& declarations() const { return declarations_; }
-
-  /// The values of the attributes of the tag that have this name, with any prefix.
-  std::vector<std::string_view> values(std::string_view wanted) const {
-    std::vector<std::string_view> out;
-    for (auto rest = attributes_;;) {
-      const auto equals = rest.find('=');
-      if (equals == std::string_view::npos) return out;
-      auto own = rest.substr(0, equals);
-      own.remove_suffix(own.size() - std::min(own.find_last_not_of(kSpace) + 1, own.size()));
-      own.remove_prefix(std::min(own.find_last_of(kSpace) + 1, own.size()));
-      const auto open = rest.find_first_of("\"'", equals);
-      if (open == std::string_view::npos) return out;
-      const auto close = rest.find(rest[open], open + 1);
-      if (close == std::string_view::npos) return out;
-      if (local_name(own) == wanted) out.push_back(rest.substr(open + 1, close - open - 1));
-      rest.remove_prefix(close + 1);
-    }
-  }
-
- private:
-  /// A comment, CDATA or an instruction.
-  static bool is_skipped(std::string_view rest) {
-    return rest.starts_with("<!--") || rest.starts_with("<![CDATA[") || rest.starts_with("<?");
-  }
-
-  /// The place after it; npos if it has no end. "<!-->" only begins a comment.
-  static size_t end_of_skipped(std::string_view text, size_t at) {
-    const auto rest = text.substr(at);
-    const bool comment = rest.starts_with("<!--"), instruction = rest.starts_with("<?");
-    const std::string_view end = comment ? "-->" : instruction ? "?>" : "]]>";
-    const auto found = text.find(end, at + (comment ? 4 : instruction ? 2 : 9));
-    return found == std::string_view::npos ? found : found + end.size();
-  }
-
-  /// <!DOCTYPE ...>, whose declarations stand in square brackets.
-  bool pass_declaration() {
-    int depth = 0;
-    for (size_t i = at_; i < text_.size(); ++i) {
-      if (is_skipped(text_.substr(i))) {
-        i = end_of_skipped(text_, i);
-        if (i == std::string_view::npos) return false;
-        --i;
-        continue;
-      }
-      const char c = text_[i];
-      if (c == '"' || c == '\'') {
-        i = text_.find(c, i + 1);
-        if (i == std::string_view::npos) return false;
-      }
-      depth += c == '<' || c == '[';
-      depth -= c == '>' || c == ']';
-      if (depth > 0) continue;
-      declarations_ += text_.substr(at_, i + 1 - at_);
-      at_ = i + 1;
-      return true;
-    }
-    return false;
-  }
-
-  bool read_tag() {
-    size_t i = at_ + 1;
-    is_end_ = i < text_.size() && text_[i] == '/';
-    i += is_end_;
-    const auto begin = i;
-    i = text_.find_first_of(" \t\r\n/>", i);
-    if (i == std::string_view::npos) return false;
-    name_ = local_name(text_.substr(begin, i - begin));
-    const auto attributes = i;
-    for (; i < text_.size() && text_[i] != '>'; ++i) {
-      if (text_[i] != '"' && text_[i] != '\'') continue;
-      i = text_.find(text_[i], i + 1);
-      if (i == std::string_view::npos) return false;
-    }
-    if (i >= text_.size()) return false;
-    attributes_ = text_.substr(attributes, i - attributes);
-    is_empty_ = !is_end_ && text_[i - 1] == '/';
-    at_ = i + 1;
-    return true;
-  }
-
-  std::string_view text_, name_, attributes_;
-  std::string declarations_;
-  size_t at_ = 0, begin_ = 0, last_end_ = 0;
-  bool is_end_ = false, is_empty_ = false;
-};
 
 /// The quoted texts of the declarations of this kind, "<!ENTITY" or "<!ATTLIST".
 std::vector<std::string_view> quoted_in(std::string_view declarations, std::string_view kind) {
@@ -183,28 +57,15 @@ Definitions read_definitions(std::string_view declarations) {
 
 int64_t references(std::string_view text) { return std::count(text.begin(), text.end(), '&'); }
 
+/// The bytes of a piece of the file, with those that references may stand for.
+int64_t bytes_of(std::string_view text, const Definitions& defined) {
+  return static_cast<int64_t>(text.size()) + references(text) * defined.bytes;
+}
+
 /// An upper bound of the brackets that open in a piece of the file: each reference may stand for one, or for those of
 /// an entity.
 int64_t most_brackets(std::string_view text, int64_t of_entities) {
   return opening_brackets(text) + references(text) * (1 + of_entities);
-}
-
-/// Whether the attributes of a tag, or a style sheet, may set a property that makes librsvg draw to a layer. One that a
-/// reference or an escape of CSS may stand for counts too.
-bool may_set_layer(std::string_view text) {
-  if (text.find_first_of("&\\") != std::string_view::npos) return true;
-  for (const std::string_view word : {"opacity", "mask", "clip-path", "filter", "mix-blend-mode", "isolation"}) {
-    for (size_t at = 0; (at = text.find(word, at)) != std::string_view::npos; at += word.size()) {
-      if (at == 0 || text[at - 1] != '-') return true;  // not "fill-opacity"
-    }
-  }
-  return false;
-}
-
-std::string lower_case(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-  return out;
 }
 
 /// Whether the address of an @import rule, in `rest` after the keyword, names another file. librsvg does not read that,
@@ -333,9 +194,38 @@ bool has_endless_stroke(std::string_view bytes) {
 
 }  // namespace
 
+namespace {
+
+/// What the clip paths of a file are made of, while it is read. librsvg joins all that one of them holds to one path.
+class ClipCount {
+ public:
+  void open(const XmlTags& tag, int64_t bytes) {
+    if (depth_ > 0) {
+      bytes_ += bytes;
+      // A text has as many points as its letters, and <use> may repeat anything.
+      is_bounded_ = is_bounded_ && tag.name() != "text" && tag.name() != "use";
+    }
+    depth_ += tag.name() == "clipPath" && !tag.is_empty();
+  }
+  void close(const XmlTags& tag) { depth_ -= tag.name() == "clipPath"; }
+
+  /// See SvgMarkup. cairo cuts a path with all clip paths of the elements around it.
+  int64_t path_bytes(int64_t longest_tag, int64_t deepest) const {
+    constexpr int64_t kMany = int64_t{1} << 30;
+    if (!is_bounded_) return kMany;
+    return longest_tag + std::min(bytes_, kMany) * std::min(deepest, kMany);
+  }
+
+ private:
+  int64_t depth_ = 0, bytes_ = 0;
+  bool is_bounded_ = true;
+};
+
+}  // namespace
+
 bool is_svg(std::string_view bytes) {
   if (bytes.starts_with("\xef\xbb\xbf")) bytes.remove_prefix(3);
-  const auto begin = bytes.find_first_not_of(kSpace);
+  const auto begin = bytes.find_first_not_of(kXmlSpace);
   if (begin == std::string_view::npos || bytes[begin] != '<') return false;
   XmlTags tags(bytes);
   return tags.next() && tags.name() == "svg" && !tags.is_end();
@@ -347,46 +237,13 @@ bool is_chosen_group(std::string_view id, const std::vector<std::string>& chosen
   });
 }
 
-namespace {
-
-/// The layers of the elements that are open, while a file is read.
-class LayerCount {
- public:
-  void open(const XmlTags& tag) {
-    const bool layered = may_set_layer(lower_case(tag.attributes()));
-    all_ += layered;
-    uses_ += tag.name() == "use";
-    open_.push_back(layered);
-    now_ += layered;
-    nested_ = std::max(nested_, now_);
-    deepest_ = std::max(deepest_, static_cast<int64_t>(open_.size()));
-    if (tag.is_empty()) close();
-  }
-  void close() {
-    if (open_.empty()) return;
-    now_ -= open_.back();
-    open_.pop_back();
-  }
-  /// @param by_sheet  a style sheet may set a layer for any element.
-  int64_t most(bool by_sheet, int64_t elements) const {
-    // A chain of <use> draws the elements of each of its links inside those of the links before.
-    const int64_t once = by_sheet ? deepest_ : nested_, most = by_sheet ? elements : all_;
-    return std::min(most, once * (1 + uses_));
-  }
-
- private:
-  std::vector<char> open_;
-  int64_t now_ = 0, nested_ = 0, all_ = 0, uses_ = 0, deepest_ = 0;
-};
-
-}  // namespace
-
 SvgMarkup read_svg_markup(std::string_view bytes) {
   constexpr int64_t kLongestText = 16 << 10;
   SvgMarkup out;
   XmlTags tags(bytes);
   Definitions defined;
   LayerCount layers;
+  ClipCount clips;
   int64_t in_sheets = 0, style_depth = 0, text_depth = 0, in_text = 0;
   bool imports = false, layers_by_sheet = false;
   for (int64_t depth = 0; out.refusal.empty() && tags.next();) {
@@ -395,11 +252,10 @@ SvgMarkup read_svg_markup(std::string_view bytes) {
       const auto sheet = tags.text_before();
       in_sheets += most_brackets(sheet, defined.brackets);
       imports = imports || may_import(sheet);
-      layers_by_sheet = layers_by_sheet || may_set_layer(lower_case(sheet));
+      layers_by_sheet = layers_by_sheet || may_set_layer(sheet);
     }
     if (text_depth > 0) {
-      const auto part = tags.text_before();
-      in_text += static_cast<int64_t>(part.size()) + references(part) * defined.bytes;
+      in_text += bytes_of(tags.text_before(), defined);
       out.longest_text = std::max(out.longest_text, in_text);
     }
     const bool style = tags.name() == "style", text = tags.name() == "text";
@@ -408,6 +264,7 @@ SvgMarkup read_svg_markup(std::string_view bytes) {
       style_depth -= style;
       text_depth -= text;
       layers.close();
+      clips.close(tags);
       continue;
     }
     ++out.elements;
@@ -417,14 +274,21 @@ SvgMarkup read_svg_markup(std::string_view bytes) {
     if (depth == 1 && tags.name() == "g") {
       if (const auto ids = tags.values("id"); !ids.empty()) out.groups.emplace_back(ids.front());
     }
-    out.longest_tag = std::max(out.longest_tag, static_cast<int64_t>(tags.attributes().size()));
+    const int64_t tag_bytes = bytes_of(tags.attributes(), defined);
+    out.longest_tag = std::max(out.longest_tag, tag_bytes);
+    clips.open(tags, tag_bytes);
     layers.open(tags);
     if (tags.is_empty()) continue;
-    out.deepest = std::max(out.deepest, ++depth);
+    ++depth;
     style_depth += style;
     if (text && text_depth++ == 0) in_text = 0;
   }
-  out.layers = layers.most(layers_by_sheet, out.elements);
+  out.layers = layers.most(layers_by_sheet);
+  out.links = layers.links();
+  out.deepest = layers.deepest();
+  out.path_bytes = clips.path_bytes(out.longest_tag, layers.deepest());
+  out.expanded = references(bytes) * defined.bytes;
+
   if (out.longest_text > kLongestText)
     out.refusal = text("it has a text of more than ", kLongestText >> 10, " KiB, which librsvg draws in minutes");
   out.most_brackets = std::max(out.most_brackets, in_sheets);

@@ -14,7 +14,7 @@ namespace monge::io {
 struct SvgMarkup {
   std::vector<std::string> groups;  ///< ids of the <g> elements directly below the root, in order
   int64_t elements = 0;             ///< start tags
-  int64_t deepest = 0;              ///< the deepest nesting of elements
+  int64_t deepest = 0;              ///< the most elements that are drawn inside each other, by <use> and masks too
   int64_t filters = 0;              ///< elements of filters: <feBlend>, <feFlood> and the like
   /// The most brackets that open in one tag, or in all style sheets together: no expression nests deeper, whatever
   /// quotes and stray brackets are in it. A reference ("&a;") counts as the brackets that it may stand for.
@@ -22,7 +22,12 @@ struct SvgMarkup {
   /// The most layers that are drawn at once: those of elements with an opacity, a mask, a clip path, a filter or a
   /// blend mode, inside each other. A style sheet that sets one may set it for all elements.
   int64_t layers = 0;
-  int64_t longest_tag = 0;   ///< bytes of the attributes of one tag, such as the data of a path
+  int64_t links = 0;  ///< elements that others draw with: <filter>, <marker>, <mask>, <pattern>
+  /// The most bytes of the attributes of one tag, such as the data of a path, with those that references may stand for.
+  int64_t longest_tag = 0;
+  /// The most bytes that state one path and all clip paths that it is cut with, or a number that is above any such sum.
+  int64_t path_bytes = 0;
+  int64_t expanded = 0;      ///< the most bytes that references stand for, in the whole file
   int64_t longest_text = 0;  ///< bytes in one <text>, with those that references may stand for
   std::string refusal;       ///< why the file must not be drawn; empty: it may
 };

@@ -1,6 +1,7 @@
 // What decoders and the preparation of an image take at most is compared with what is held for them.
 #include <gtest/gtest.h>
 #include <malloc.h>
+#include <sys/resource.h>
 
 #include <cstddef>
 #include <cstdio>
@@ -16,6 +17,7 @@
 #include "monge/io/image.h"
 #include "tests/io/odd_images.h"
 #include "tests/support/process_memory.h"
+#include "tests/support/support.h"
 
 namespace monge::data {
 namespace {
@@ -72,30 +74,22 @@ void expect_below(const std::string& name, const std::pair<int64_t, int64_t>& pe
   EXPECT_GE(peak, held / 20) << name << ": the measurement sees the image";
 }
 
+std::string sized(const std::string& content, int side = 1000) {
+  return text("<svg xmlns='http://www.w3.org/2000/svg' width='", side, "' height='", side, "' viewBox='0 0 1000 1000'>",
+              content, "</svg>");
+}
+
+std::string repeated(const std::string& word, int times) {
+  std::string out;
+  for (int k = 0; k < times; ++k) out += word;
+  return out;
+}
+
+const std::string kRect = "<rect width='1000' height='1000'/>";
+
 TEST(DecodingPeak, IsNoMoreThanWhatIsHeld) {
   if (const auto why = no_measurement(); !why.empty()) GTEST_SKIP() << why;
   const auto image = [](int64_t channels, torch::ScalarType type) { return ramps(kSide, channels, type); };
-  std::string drawing = text("<svg xmlns='http://www.w3.org/2000/svg' width='", kSide, "' height='", kSide, "'>");
-  for (int k = 0; k < 20'000; ++k) drawing += text("<rect id='r", k, "' x='", k, "' y='1' width='2' height='3'/>");
-  const auto sum = [](int levels) {
-    std::string out = "<svg xmlns='http://www.w3.org/2000/svg' width='1000' height='1000'><filter id='f'>";
-    for (int k = 0; k < levels; ++k) out += text("<feFlood flood-color='red' result='r", k, "'/>");
-    return out + "</filter><rect width='1000' height='1000' filter='url(#f)'/></svg>";
-  };
-  const auto sized = [](const std::string& content) {
-    return "<svg xmlns='http://www.w3.org/2000/svg' width='1000' height='1000'>" + content + "</svg>";
-  };
-  const auto repeated = [](const std::string& word, int times) {
-    std::string out;
-    for (int k = 0; k < times; ++k) out += word;
-    return out;
-  };
-  const std::string rect = "<rect width='1000' height='1000'/>";
-  const auto layers = sized(repeated("<g opacity='.9'>", 60) + rect + repeated("</g>", 60));
-  const auto masks = sized("<mask id='m' fill='white'>" + rect + "</mask>" + repeated("<g mask='url(#m)'>", 60) + rect +
-                           repeated("</g>", 60));
-  const auto joins = sized("<path fill='none' stroke='red' stroke-linejoin='round' stroke-width='60' d='M0 0" +
-                           repeated("h1v1", 20'000) + "'/>");
   struct Case {
     const char* name;
     std::string bytes;
@@ -113,18 +107,74 @@ TEST(DecodingPeak, IsNoMoreThanWhatIsHeld) {
       {"WebP, lossless", io::encode_webp(image(4, torch::kUInt8), 100)},
       {"TIFF, RGB", io::encode_tiff(image(3, torch::kUInt8))},
       {"TIFF, RGBA of 16 bits", io::encode_tiff(image(4, torch::kUInt16)), true},
-      {"SVG", drawing + "</svg>"},
-      {"SVG, filters", sum(50)},
-      {"SVG, layers", layers},
-      {"SVG, masks", masks},
-      {"SVG, a path", joins},
-      {"SVG, a path of arcs", sized("<path d='M0 0" + repeated("a9 9 0 1 0 1 1", 10'000) + "'/>")},
-      {"SVG, a style sheet", sized("<style>" + repeated("a{fill:red}", 50'000) + "</style>" + rect)},
-      {"SVG, a text", sized("<text>" + std::string(8192, 'a') + "</text>")},
   };
   for (const auto& [name, bytes, sixteen_bits] : cases) {
     peak_and_held(io::encode_png(torch::zeros({8, 8, 3}, torch::kUInt8)), false);
     expect_below(name, peak_and_held(bytes, sixteen_bits));
+  }
+}
+
+// Drawings are made in a process that gets no more than what is held.
+
+TEST(DecodingPeak, DrawingsGetWhatIsHeldForThem) {
+  std::string elements;
+  for (int k = 0; k < 20'000; ++k) elements += text("<rect id='r", k, "' x='", k, "' y='1' width='2' height='3'/>");
+  std::string filters = "<filter id='f'>";
+  for (int k = 0; k < 50; ++k) filters += text("<feFlood flood-color='red' result='r", k, "'/>");
+  filters += "</filter><rect width='1000' height='1000' filter='url(#f)'/>";
+  const auto nested = [](const std::string& tag) { return repeated(tag, 60) + kRect + repeated("</g>", 60); };
+  std::string trace = "<path fill-rule='evenodd' d='M500 500";  // of a picture: many small outlines
+  for (int k = 0; k < 20'000; ++k) trace += text("M", k % 200 * 5, " ", k / 200 * 10, "h3v3h-3z");
+  const std::vector<std::pair<const char*, std::string>> cases = {
+      {"elements", elements},
+      {"a style sheet", "<style>" + repeated("a{fill:red}", 50'000) + "</style>" + kRect},
+      {"a text", "<text>" + std::string(8192, 'a') + "</text>"},
+      {"filters", filters},
+      {"layers", nested("<g opacity='.9'>")},
+      {"masks", "<mask id='m' fill='white'>" + kRect + "</mask>" + nested("<g mask='url(#m)'>")},
+      {"clip paths", "<clipPath id='m'><circle r='400'/></clipPath>" + nested("<g clip-path='url(#m)'>")},
+      {"round ends", "<path fill='none' stroke='red' stroke-linejoin='round' stroke-width='60' d='M0 0" +
+                         repeated("h1v1", 20'000) + "'/>"},
+      {"arcs", "<path d='M0 0" + repeated("a9 9 0 1 0 1 1", 10'000) + "'/>"},
+      {"a trace", trace + "'/>"},
+  };
+  for (const auto& [name, content] : cases) {
+    const io::DecodingMemory memory;
+    const auto image = io::decode_image(sized(content), name);
+    std::cout << name << ": held " << io::held_decoding_memory() / kMega << " MiB\n";
+    EXPECT_EQ(image.size(0), 1000) << name;
+  }
+}
+
+TEST(DecodingPeak, DrawingsThatTakeMoreAreRefused) {
+  if (const auto why = no_measurement(); !why.empty()) GTEST_SKIP() << why;
+  std::string chain, points;
+  for (int k = 0; k < 400; ++k)
+    chain += text("<mask id='m", k, "'><rect width='1000' height='1000' mask='url(#m", k + 1, ")'/></mask>");
+  uint32_t random = 1;
+  for (int k = 0; k < 16'000; ++k) {
+    random = random * 1664525 + 1013904223;
+    points += text(random >> 22, k % 2 ? ' ' : ',');
+  }
+  const std::vector<std::pair<const char*, std::string>> cases = {
+      {"crossings", sized("<polygon fill-rule='evenodd' points='" + points + "'/>", 256)},
+      {"a tile",
+       sized("<pattern id='p' patternUnits='userSpaceOnUse' width='20000' height='20000'><circle r='9999' cx='9999' "
+             "cy='9999'/></pattern><rect width='1000' height='1000' fill='url(#p)'/>")},
+      {"masks of masks", sized(chain + "<rect width='1000' height='1000' mask='url(#m0)'/>")},
+  };
+  const int64_t before = testing::process_bytes("VmRSS");
+  for (const auto& [name, bytes] : cases) {
+    const io::DecodingMemory memory;
+    const auto message = testing::message_of([&, &bytes = bytes] { io::decode_image(bytes, "a.svg"); });
+    EXPECT_NE(message.find("a.svg: this SVG file cannot be decoded: drawing it takes more than "), std::string::npos)
+        << name << ": " << message;
+    const int64_t held = io::held_decoding_memory();
+    rusage children{};
+    ::getrusage(RUSAGE_CHILDREN, &children);
+    const int64_t taken = (int64_t{children.ru_maxrss} << 10) - before;
+    std::cout << name << ": held " << held / kMega << " MiB, taken " << taken / kMega << " MiB\n";
+    EXPECT_LE(taken, held + 48 * kMega) << name;  // with what such a process may keep
   }
 }
 

@@ -344,6 +344,36 @@ TEST(Svg, LayersAreCountedAsTheyNest) {
   EXPECT_EQ(layers("<style>.a{opacity:.5}</style><g><g><rect/></g></g>"), 4) << "with the root";
 }
 
+TEST(Svg, WhatMakesPathsLongIsCounted) {
+  const auto markup = [](const std::string& content) { return read_svg_markup(drawing(content)); };
+  const std::string path = "<path d='" + repeated_text("1 ", 1000) + "'/>";
+  EXPECT_NEAR(static_cast<double>(markup(path).path_bytes), 2000, 20);
+  EXPECT_NEAR(static_cast<double>(markup(path + path).path_bytes), 2000, 20) << "they are drawn one by one";
+  const auto clipped = markup("<clipPath id='c'>" + path + path + "</clipPath><rect clip-path='url(#c)'/>");
+  EXPECT_GT(clipped.path_bytes, 6000) << "what a clip path holds is one path";
+  EXPECT_GT(markup("<clipPath id='c'><text>a</text></clipPath>").path_bytes, 1'000'000'000);
+  EXPECT_GT(markup("<clipPath id='c'><use href='#a'/></clipPath>").path_bytes, 1'000'000'000);
+  EXPECT_EQ(markup("<use href='#a'/><clipPath id='c'/><text>a</text>").links, 0);
+  EXPECT_EQ(markup("<mask/><pattern/><marker/><filter/>").links, 4);
+}
+
+TEST(Svg, ReferencesCountAsWhatTheyStandFor) {
+  const auto svg =
+      "<!DOCTYPE svg [<!ENTITY a '" + std::string(5000, '1') + "'>]>" + drawing("<path d='&a;&a;'/><text>&a;</text>");
+  const auto markup = read_svg_markup(svg);
+  EXPECT_GE(markup.longest_tag, 10'000);
+  EXPECT_GE(markup.expanded, 15'000);
+  EXPECT_EQ(read_svg_markup(drawing("<text>&amp;</text>")).expanded, 0);
+}
+
+TEST(Svg, AChainOfMasksHasTheStackThatItNeeds) {
+  std::string chain = "<defs>";
+  for (int k = 0; k < 2000; ++k)
+    chain += text("<mask id='m", k, "'><g><rect width='9' height='9' mask='url(#m", k + 1, ")'/></g></mask>");
+  const auto svg = drawing(chain + "</defs><rect width='9' height='9' mask='url(#m0)'/>");
+  EXPECT_EQ(draw_on(svg, 10).size(0), 10);
+}
+
 TEST(Svg, LongTextsAreRefused) {
   const auto message = [](const std::string& svg) { return message_of([&] { draw_on(svg, 10); }); };
   const std::string long_text(16'385, 'a'), refusal = "a text of more than 16 KiB";
