@@ -86,7 +86,7 @@ def writes():
         "core/files.cpp": "opens by flags that the seam gets",
         "core/part_guard.cpp": "::unlink in a handler of signals, which may not allocate",
         "cli/command.cpp": "::write of an answer to a signal, to stderr",
-        "io/crash_guard.cpp": "/dev/null",
+        "io/child_process.cpp": "/dev/null",
         "io/anndata_writer.cpp": "copies the input for HDF5, which writes by itself",
         "model/model_index.cpp": "a scratch folder",
     }
