@@ -109,14 +109,13 @@ void HeldOutEvaluator::started(train::Trainer& trainer, int64_t iteration) {
 }
 
 bool HeldOutEvaluator::needs_nets(const train::Trainer& trainer, int64_t done) const {
-  const int64_t every = trainer.recipe().eval.every;
-  return every > 0 && done % every == 0;
+  return trainer.recipe().eval.due_after(done);
 }
 
 void HeldOutEvaluator::iteration_done(train::Trainer& trainer, int64_t done, const solve::IterationMetrics&) {
   if (needs_nets(trainer, done)) {
     measure(trainer, done);
-  } else if (trainer.recipe().eval.every > 0 && done == trainer.recipe().train.iterations) {
+  } else if (trainer.recipe().eval.due_after(done, trainer.recipe().train.iterations)) {
     trainer.set_evaluation_due(true);  // by ended(), after the checkpoint
   }
 }

@@ -65,6 +65,13 @@ struct EvalOptions {
   std::string best = "target_error";
   int64_t patience = 0;
 
+  /// Whether an evaluation comes after `done` iterations, before the next one.
+  bool due_after(int64_t done) const { return every > 0 && done % every == 0; }
+  /// The same, or after the last of `iterations`.
+  bool due_after(int64_t done, int64_t iterations) const {
+    return due_after(done) || (every > 0 && done >= iterations);
+  }
+
   void describe(OptionRows& rows);
 };
 

@@ -150,8 +150,8 @@ bool Trainer::nets_needed(int64_t done) const {
   if (augmentation_ && AugmentationControl::due(done)) return true;
   // All ranks must launch the same iterations before they stop, whatever observers each of them has.
   if (group_.size() > 1) {
-    const auto due = [done](int64_t every) { return every > 0 && done % every == 0; };
-    return due(recipe_.eval.every) || due(recipe_.samples.every);
+    const int64_t drawn_every = recipe_.samples.every;
+    return recipe_.eval.due_after(done) || (drawn_every > 0 && done % drawn_every == 0);
   }
   return std::any_of(observers_.begin(), observers_.end(),
                      [&](const Observer* o) { return o->needs_nets(*this, done); });
@@ -211,7 +211,7 @@ bool Trainer::run(const std::atomic<bool>& stop) {
   const bool was_due = evaluation_due_;
   for (auto* observer : observers_) observer->started(*this, done_);
   // An evaluation that was due has been made. The one behind the last iteration comes too late for a return.
-  const bool late = done_ >= recipe_.train.iterations && done_ % std::max<int64_t>(recipe_.eval.every, 1) != 0;
+  const bool late = recipe_.eval.due_after(done_, recipe_.train.iterations) && !recipe_.eval.due_after(done_);
   if (late || !answer_alarm()) {
     warn_of_alarm();
     if (was_due && !evaluation_due_ && saved_at_ != done_) save_if_possible();

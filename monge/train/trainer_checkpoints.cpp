@@ -202,8 +202,7 @@ void Trainer::save_after_failure() {
     while (solver_->launched() > 0) {
       watch_.add(solver_->collect());
       ++done_;
-      const int64_t every = recipe_.eval.every;
-      evaluation_due_ = every > 0 && (done_ % every == 0 || done_ == recipe_.train.iterations);
+      evaluation_due_ = recipe_.eval.due_after(done_, recipe_.train.iterations);
       if (group_.size() == 1) follow_overfitting();
     }
     if (saved_at_ != done_ && own_tensor_not_finite(*solver_).empty())
