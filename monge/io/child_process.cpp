@@ -1,6 +1,7 @@
 #include "monge/io/child_process.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -10,7 +11,9 @@
 #include <array>
 #include <cerrno>
 #include <fstream>
+#include <iterator>
 #include <new>
+#include <sstream>
 
 namespace monge::io {
 namespace {
@@ -25,9 +28,34 @@ auto parts_of(Any& complaint) {
 void set_up_child() {
   const rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);
+  sigset_t limits;
+  ::sigemptyset(&limits);
+  ::sigaddset(&limits, SIGXCPU);
+  ::pthread_sigmask(SIG_UNBLOCK, &limits, nullptr);
+#ifdef __GLIBC__
+  constexpr int kUsual = 128 << 10;  // a training asks for far more at once
+  for (const int amount : {M_TOP_PAD, M_TRIM_THRESHOLD, M_MMAP_THRESHOLD}) ::mallopt(amount, kUsual);
+#endif
   for (const int fatal : {SIGXCPU, SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL}) ::signal(fatal, SIG_DFL);
   const int nowhere = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
-  if (nowhere >= 0) ::dup2(nowhere, STDERR_FILENO);  // what libraries write before they abort
+  if (nowhere < 0) return;
+  ::dup2(nowhere, STDOUT_FILENO);  // whose reader waits until the last process has closed it
+  ::dup2(nowhere, STDERR_FILENO);  // what libraries write before they abort
+}
+
+std::string activity_of(pid_t process) {
+  std::ifstream file(text("/proc/", process, "/stat"));
+  std::string all{std::istreambuf_iterator<char>(file), {}};
+  // "PID (NAME) STATE", then numbers; the 14th and 15th words are processor times.
+  std::istringstream words(all.substr(std::min(all.rfind(')') + 1, all.size())));
+  std::string out;
+  int number = 2;
+  for (std::string word; number < 15 && words >> word;) {
+    ++number;
+    if (number == 3 && word != "S") return {};
+    if (number >= 14) out += word + ' ';
+  }
+  return out;
 }
 
 int64_t limited_bytes() {
@@ -48,7 +76,8 @@ void limit_child(const ChildLimits& limits, int64_t base) {
     both.rlim_cur = std::min(static_cast<rlim_t>(most), both.rlim_max);
     ::setrlimit(what, &both);
   };
-  set(RLIMIT_CPU, used.ru_utime.tv_sec + used.ru_stime.tv_sec + limits.seconds);
+  constexpr int64_t kRounding = 1;
+  set(RLIMIT_CPU, used.ru_utime.tv_sec + used.ru_stime.tv_sec + kRounding + limits.seconds);
   if (base > 0) set(RLIMIT_DATA, base + limits.bytes);
 }
 
@@ -66,14 +95,12 @@ ChildOutcome run_work(const std::function<void()>& work) {
   }
 }
 
-ChildExit wait_for_child(pid_t process) {
+ChildOutcome::End wait_for_child(pid_t process) {
   int status = 0;
   while (::waitpid(process, &status, 0) < 0) {
-    if (errno != EINTR) return {};
+    if (errno != EINTR) return ChildOutcome::End::crashed;  // the host program has others wait for its children
   }
-  if (WIFEXITED(status)) return {.code = WEXITSTATUS(status), .end = ChildOutcome::End::crashed};
-  const bool stuck = WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU;
-  return {.end = stuck ? ChildOutcome::End::stuck : ChildOutcome::End::crashed};
+  return WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU ? ChildOutcome::End::stuck : ChildOutcome::End::crashed;
 }
 
 std::string packed(const Complaint& complaint) {

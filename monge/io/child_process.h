@@ -32,8 +32,13 @@ struct ChildOutcome {
   Complaint complaint = {};  ///< of that InputError
 };
 
-/// Prepares a process that was just forked: a crash is quiet and leaves no file.
+/// Prepares a process that was just forked: a crash is quiet and leaves no file; limits end it whatever signals the
+/// calling thread has blocked; its allocator asks for as much memory as it gives out.
 void set_up_child();
+
+/// What a process that sleeps has done so far: two equal answers mean that it did nothing in between. Empty where it
+/// runs, waits for a processor or a disk, or is stopped.
+std::string activity_of(pid_t process);
 
 /// The memory of this process that a limit counts.
 int64_t limited_bytes();
@@ -45,12 +50,8 @@ void limit_child(const ChildLimits& limits, int64_t base);
 /// Runs `work`. @return done, refused, exhausted or untried.
 ChildOutcome run_work(const std::function<void()>& work);
 
-/// Waits for the end of a process. @return its exit code if it has called _exit(); else `crashed` or `stuck`.
-struct ChildExit {
-  int code = -1;
-  ChildOutcome::End end = ChildOutcome::End::untried;
-};
-ChildExit wait_for_child(pid_t process);
+/// Waits for the end of a process that did not say how its work ended. @return `stuck` or `crashed`.
+ChildOutcome::End wait_for_child(pid_t process);
 
 /// A complaint as bytes, and from them. Bytes that are cut give a complaint whose last parts are cut.
 std::string packed(const Complaint& complaint);

@@ -17,15 +17,14 @@ namespace {
 
 using End = ChildOutcome::End;
 
-// Exit codes apart from those of sanitizers and of exit().
-constexpr int kRefused = 43, kExhausted = 44, kFailed = 45;
-
-// The complaint of a child, in shared memory.
-constexpr int64_t kLetterBytes = 16 << 10;
+// In shared memory: how the work of a child ended, and its complaint. Zeros mean that it did not come so far.
+constexpr int64_t kMessageBytes = 16 << 10;
+constexpr char kSaidEnd = 'a';
 
 bool trial_child = false;
 
-[[noreturn]] void be_child(const std::function<void()>& work, const ChildLimits& limits, char* letter) {
+// noexcept: what is thrown here must not run the code of the parent.
+[[noreturn]] void be_child(const std::function<void()>& work, const ChildLimits& limits, char* message) noexcept {
   trial_child = true;
   set_up_child();
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -33,12 +32,10 @@ bool trial_child = false;
   const auto outcome = run_work(work);
   if (outcome.end == End::refused) {
     const auto bytes = packed(outcome.complaint);
-    std::copy_n(bytes.data(), std::min<size_t>(bytes.size(), kLetterBytes), letter);
+    std::copy_n(bytes.data(), std::min<size_t>(bytes.size(), kMessageBytes - 1), message + 1);
   }
-  ::_exit(outcome.end == End::done        ? 0
-          : outcome.end == End::refused   ? kRefused
-          : outcome.end == End::exhausted ? kExhausted
-                                          : kFailed);
+  *message = static_cast<char>(kSaidEnd + static_cast<char>(outcome.end));
+  ::_exit(0);
 }
 
 }  // namespace
@@ -46,24 +43,16 @@ bool trial_child = false;
 bool is_trial_child() { return trial_child; }
 
 ChildOutcome run_in_child(const std::function<void()>& work, const ChildLimits& limits) {
-  const auto letter = shared_zeros({kLetterBytes}, torch::kUInt8);
-  auto* text = static_cast<char*>(letter.mutable_data_ptr());
+  const auto shared = shared_zeros({kMessageBytes}, torch::kUInt8);
+  auto* message = static_cast<char*>(shared.mutable_data_ptr());
   const pid_t child = ::fork();
   if (child < 0) return {};
-  if (child == 0) be_child(work, limits, text);
-  const auto exit = wait_for_child(child);
-  switch (exit.code) {
-    case 0:
-      return {.end = End::done};
-    case kRefused:
-      return {.end = End::refused, .complaint = unpacked_complaint({text, kLetterBytes})};
-    case kExhausted:
-      return {.end = End::exhausted};
-    case kFailed:
-      return {.end = End::untried};
-    default:
-      return {.end = exit.end};
-  }
+  if (child == 0) be_child(work, limits, message);
+  const auto how = wait_for_child(child);
+  if (*message == 0) return {.end = how};
+  ChildOutcome out{.end = static_cast<End>(*message - kSaidEnd)};
+  if (out.end == End::refused) out.complaint = unpacked_complaint({message + 1, kMessageBytes - 1});
+  return out;
 }
 
 ChildLimits hdf5_limits(const std::string& file) {
@@ -79,20 +68,22 @@ ChildLimits hdf5_limits(const std::string& file) {
 bool tried_in_child(const std::string& file, const std::function<void()>& work) {
   const auto limits = hdf5_limits(file);
   const auto outcome = run_in_child(work, limits);
-  const auto refuse = [&](const std::string& why) {
+  const auto damaged = [&](const std::string& why) {
     throw InputError({.what = "the file is damaged: " + why, .where = file, .fix = "get it again from where it came"});
   };
   switch (outcome.end) {
     case End::refused:
       throw InputError(outcome.complaint);
     case End::exhausted:
-      refuse(text("reading it takes more than ", limits.bytes >> 20, " MiB of memory"));
-      break;
+      throw InputError({.what = text("the file is damaged, or unpacks to very much: reading it takes more than ",
+                                     limits.bytes >> 20, " MiB of memory"),
+                        .where = file,
+                        .fix = "get it again from where it came, or write it with less compression"});
     case End::crashed:
-      refuse("HDF5 crashes on it");
+      damaged("HDF5 crashes on it");
       break;
     case End::stuck:
-      refuse(text("reading it took HDF5 more than ", limits.seconds, " s of processor time"));
+      damaged(text("reading it took HDF5 more than ", limits.seconds, " s of processor time"));
       break;
     default:
       break;

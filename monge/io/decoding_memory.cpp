@@ -131,6 +131,8 @@ int64_t decoding_memory() {
   return usual;
 }
 
+int64_t decoded_memory() { return decoding_memory() / 4 * 3; }
+
 void set_decoding_memory(int64_t bytes) { set_bytes = bytes; }
 
 DecodingMemory::DecodingMemory() : joins_(outermost != nullptr) {
@@ -147,7 +149,7 @@ DecodingMemory::~DecodingMemory() {
 DecodingMemory* DecodingMemory::of_thread() { return outermost; }
 
 void DecodingMemory::give_back_decoded() {
-  trim_after(decoded_);  // before others take as much
+  trim_after(decoded_ - elsewhere_);  // before others take as much
   decoded().give_back(decoded_);
   decoded_ = 0;
 }
@@ -160,10 +162,11 @@ void DecodingMemory::hold_file(int64_t bytes, const std::string& name) {
   file_ = bytes;
 }
 
-void DecodingMemory::hold_decoded(int64_t bytes, const std::string& name) {
+void DecodingMemory::hold_decoded(int64_t bytes, const std::string& name, int64_t elsewhere) {
   give_back_decoded();
   decoded().take(bytes, name, kImage);
   decoded_ = bytes;
+  elsewhere_ = elsewhere;
 }
 
 void hold_file_memory(int64_t bytes, const std::string& name) {

@@ -12,6 +12,9 @@ namespace monge::io {
 /// @throws InputError when MONGE_DECODE_MB is not a whole number of at least 16.
 int64_t decoding_memory();
 
+/// The part of the bound that is for what is decoded.
+int64_t decoded_memory();
+
 /// Sets the bound for this process; 0 restores the default. What is held already stays held.
 void set_decoding_memory(int64_t bytes);
 
@@ -40,14 +43,15 @@ class DecodingMemory {
   void hold_file(int64_t bytes, const std::string& name);
 
   /// Holds the bytes that decoding will take, instead of what it took before.
+  /// @param elsewhere  those of the bytes that another process takes.
   /// @throws InputError starting with `name` if they are more than the whole.
-  void hold_decoded(int64_t bytes, const std::string& name);
+  void hold_decoded(int64_t bytes, const std::string& name, int64_t elsewhere = 0);
 
  private:
   void give_back_decoded();
 
   bool joins_ = false;
-  int64_t file_ = 0, decoded_ = 0;
+  int64_t file_ = 0, decoded_ = 0, elsewhere_ = 0;
 };
 
 /// Holds the bytes of an encoded file in the scope of the calling thread; without one it only checks them.

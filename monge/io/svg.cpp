@@ -9,6 +9,7 @@
 #include "monge/core/names.h"
 #include "monge/core/nearest.h"
 #include "monge/io/codec.h"
+#include "monge/io/decoding_memory.h"
 #include "monge/io/svg_drawing.h"
 #include "monge/io/svg_markup.h"
 #include "monge/io/worker_process.h"
@@ -16,7 +17,7 @@
 namespace monge::io {
 namespace {
 
-/// Enough for every element of a file to be drawn inside all others, and for every bracket to be nested in all others:
+/// Enough for the most elements that are drawn inside each other, and for every bracket to be nested in all others:
 /// librsvg 2.54 needs up to 7 KiB for an element and 4 KiB for a bracket of a style sheet.
 int64_t stack_bytes(const SvgMarkup& markup) {
   constexpr int64_t kBase = 1 << 20, kElement = 16 << 10, kBracket = 8 << 10;
@@ -85,7 +86,7 @@ int64_t parsed_bytes(const SvgMarkup& markup, int64_t length) {
 }
 
 /// What is taken for each pixel: the surface, the result and its preparation, the results of filters, and for each
-/// layer what is drawn to it and its mask. A child process that draws is held to it.
+/// layer what is drawn to it and its mask. The drawing process may allocate no more.
 int64_t pixel_bytes(const SvgMarkup& markup) { return 4 * (6 + markup.filters + 2 * markup.layers); }
 
 /// Whether a drawing may well take more memory than can be told from its text: masks, patterns, markers and filters
@@ -94,88 +95,91 @@ int64_t pixel_bytes(const SvgMarkup& markup) { return 4 * (6 + markup.filters + 
 /// random ones of 8,000 bytes took up to 1.7 bytes for the square of their length.
 bool may_take_more(const SvgMarkup& markup, std::string_view bytes) {
   constexpr int64_t kShortPath = 4096;
-  return markup.links > 0 || markup.path_bytes > kShortPath || bytes.find("dash") != std::string_view::npos;
+  return markup.links > 0 || markup.path_bytes > kShortPath || bytes.find("dash") != std::string_view::npos ||
+         bytes.find("filter") != std::string_view::npos;
 }
 
-/// What a drawing may take beyond what is told from its text.
+/// What a drawing may take beyond what is told from its text. A small bound leaves less, so that several are drawn at
+/// once.
 int64_t spare_bytes(const SvgMarkup& markup, std::string_view bytes) {
-  return int64_t{may_take_more(markup, bytes) ? 256 : 16} << 20;
+  constexpr int64_t kMega = int64_t{1} << 20, kUsual = 16 * kMega, kMore = 256 * kMega, kFonts = 32 * kMega, kPart = 4;
+  const int64_t more = may_take_more(markup, bytes) ? std::clamp(decoded_memory() / kPart, kUsual, kMore) : kUsual;
+  return more + (markup.longest_text > 0 ? kFonts : 0);
 }
 
-/// One file and the process that draws it.
+WorkerPool& drawing_processes() {
+  // They end after this process. They are used until then, so the pool is never destroyed.
+  static auto& pool = *new WorkerPool(answer_drawing_request);
+  return pool;
+}
+
+/// Asks a process about one file.
 class Drawing {
  public:
-  Drawing(std::string_view file, std::string style, const SvgMarkup& markup, const std::string& name)
-      : file_(file), style_(std::move(style)), stack_(stack_bytes(markup)), name_(name), process_(pool().take()) {}
-  ~Drawing() { pool().give_back(std::move(process_)); }
-  Drawing(const Drawing&) = delete;
-  Drawing& operator=(const Drawing&) = delete;
+  Drawing(std::string_view file, const SvgMarkup& markup, const std::string& name)
+      : file_(file), stack_(stack_bytes(markup)), name_(name) {}
 
   /// @param bytes  that it may take.
-  DrawingSize measure(int64_t bytes) {
-    const auto request = drawing_request({.what = DrawingRequest::What::measure,
-                                          .stack_bytes = stack_,
-                                          .style_bytes = static_cast<int64_t>(style_.size())},
-                                         style_, file_);
+  /// @throws InputError when the file cannot be read or takes more.
+  DrawingSize measured(int64_t bytes) const {
     DrawingSize out;
-    const auto reply = ask(request, bytes);
+    const auto reply = ask({.what = DrawingRequest::What::measure}, {}, bytes, sizeof out);
     std::memcpy(&out, reply.data(), sizeof out);
     if (!std::isfinite(out.width) || !std::isfinite(out.height) || !(out.width > 0) || !(out.height > 0))
       refuse_image(name_, "SVG", text("its size is ", out.width, " x ", out.height));
     return out;
   }
-  void forget(int64_t bytes) {
-    ask(drawing_request({.what = DrawingRequest::What::forget, .stack_bytes = stack_}, {}, {}), bytes);
-  }
-  /// What was measured. @return pixels in cairo's form.
-  std::vector<char> draw(const VectorView& view, int64_t bytes) {
-    return ask(drawing_request({.what = DrawingRequest::What::draw, .stack_bytes = stack_, .view = view}, {}, {}),
-               bytes);
+  /// @return pixels in cairo's form.
+  std::vector<char> drawn(const VectorView& view, std::string_view style, int64_t bytes) const {
+    return ask({.what = DrawingRequest::What::draw, .view = view}, style, bytes, view.rows * view.columns * 4);
   }
 
  private:
-  static WorkerPool& pool() {
-    // Its processes end when this one does. It is used until then, so it is never destroyed.
-    static auto& pool = *new WorkerPool(answer_drawing_request);
-    return pool;
+  using End = ChildOutcome::End;
+
+  /// @return a reply of this size.
+  std::vector<char> ask(DrawingRequest request, std::string_view style, int64_t bytes, int64_t reply_bytes) const {
+    request.stack_bytes = stack_;
+    request.style_bytes = static_cast<int64_t>(style.size());
+    const auto message = drawing_request(request, style, file_);
+    const ChildLimits limits{.seconds = kSeconds, .bytes = bytes + stack_ + static_cast<int64_t>(message.size())};
+    std::vector<char> reply;
+    auto process = drawing_processes().take();
+    auto outcome = process->ask(message, limits, reply_bytes, reply);
+    if (outcome.end != End::done && outcome.end != End::refused && outcome.end != End::stuck && process->has_served()) {
+      process = drawing_processes().make();
+      outcome = process->ask(message, limits, reply_bytes, reply);
+    }
+    if (outcome.end == End::done && static_cast<int64_t>(reply.size()) != reply_bytes) outcome.end = End::crashed;
+    if (outcome.end != End::crashed) drawing_processes().give_back(std::move(process));
+    if (outcome.end != End::done) refuse(outcome, bytes);
+    return reply;
   }
 
-  std::vector<char> ask(const std::string& request, int64_t bytes) {
-    constexpr int64_t kSeconds = 60;
-    const ChildLimits limits{.seconds = kSeconds, .bytes = bytes + stack_ + static_cast<int64_t>(request.size())};
-    std::vector<char> reply;
-    auto outcome = process_->ask(request, limits, reply);
-    if (outcome.end == ChildOutcome::End::untried && is_new_) {
-      // It had ended, because it had waited for long; a new one has not.
-      process_ = pool().make();
-      outcome = process_->ask(request, limits, reply);
+  [[noreturn]] void refuse(const ChildOutcome& outcome, int64_t bytes) const {
+    if (outcome.end == End::untried)
+      throw SystemError(text(name_, ": the process that draws SVG files does not answer"));
+    if (outcome.end == End::refused) {
+      auto complaint = outcome.complaint;
+      complaint.where = name_;
+      throw InputError(complaint);
     }
-    is_new_ = false;
-    switch (outcome.end) {
-      case ChildOutcome::End::done:
-        return reply;
-      case ChildOutcome::End::refused:
-        outcome.complaint.where = name_;
-        throw InputError(outcome.complaint);
-      case ChildOutcome::End::untried:
-        throw SystemError(text(name_, ": the process that draws SVG files has ended"));
-      default:  // librsvg ends the process where it gets no memory
-        throw InputError(
-            {.what = "this SVG file cannot be decoded: drawing it takes more than " +
-                     (outcome.end == ChildOutcome::End::stuck ? text(kSeconds, " s of processor time")
-                                                              : text(bytes >> 20, " MiB of memory")),
-             .where = name_,
-             .fix = "draw it smaller, simplify its masks, patterns, filters and paths that cross themselves, or take "
-                    "it out of the set"});
-    }
+    // librsvg also ends the process where it gets no memory.
+    const auto more = outcome.end == End::stuck ? text("takes more than ", kSeconds, " s of processor time")
+                                                : text("takes more than ", bytes >> 20, " MiB of memory");
+    throw InputError(
+        {.what = "this SVG file cannot be decoded: drawing it " +
+                 (outcome.end == End::crashed ? "crashes librsvg, or " : std::string()) + more,
+         .where = name_,
+         .fix = "draw it smaller, simplify its masks, patterns, filters and paths that cross themselves, or take it "
+                "out of the set"});
   }
+
+  static constexpr int64_t kSeconds = 60;
 
   std::string_view file_;
-  std::string style_;
   int64_t stack_;
   const std::string& name_;
-  std::unique_ptr<WorkerProcess> process_;
-  bool is_new_ = true;  ///< nothing was asked yet
 };
 
 }  // namespace
@@ -190,17 +194,17 @@ torch::Tensor decode_svg(std::string_view bytes, const std::string& name, const 
   if (markup.elements > kMostElements || markup.most_brackets > kMostBrackets)
     refuse_image(name, "SVG", text("it has more than ", kMostElements, " elements or ", kMostBrackets, " brackets"));
 
-  // Most drawings need no more than is held at first. For others the parsed file is forgotten before more is waited
-  // for.
+  // Most drawings need no more than is held at first.
   auto& memory = *DecodingMemory::of_thread();
   const int64_t parsed = parsed_bytes(markup, static_cast<int64_t>(bytes.size())) + spare_bytes(markup, bytes);
   const int64_t at_first = parsed + kFirstPixels * pixel_bytes(markup);
-  memory.hold_decoded(at_first, name);
-  Drawing drawing(bytes, options.groups.empty() ? std::string() : style_of(markup, options.groups, name), markup, name);
-  const auto size = drawing.measure(at_first);
+  memory.hold_decoded(at_first, name, parsed);
+  const Drawing drawing(bytes, markup, name);
+  const auto size = drawing.measured(at_first);
   constexpr double kMostStated = 1e9;
   if (std::max(size.width, size.height) > kMostStated)
     refuse_image(name, "SVG", text("its size is ", size.width, " x ", size.height));
+  const auto style = options.groups.empty() ? std::string() : style_of(markup, options.groups, name);
   const auto whole = whole_view(size);
   check_pixel_count(whole.columns, whole.rows, options.most_pixels, name);
   auto view = whole;
@@ -213,13 +217,13 @@ torch::Tensor decode_svg(std::string_view bytes, const std::string& name, const 
   notes.cropped = view.cropped;
   // A drawing for a view is not resized.
   const int64_t resizing = options.view ? 0 : resizing_bytes(options, {view.columns, view.rows}, /*sample_bytes=*/1);
-  const int64_t pixels = view.columns * view.rows, with_pixels = parsed + pixels * pixel_bytes(markup);
+  const int64_t pixels = view.columns * view.rows;
+  int64_t most = at_first;
   if (pixels > kFirstPixels || resizing > 0) {
-    drawing.forget(at_first);
-    memory.hold_decoded(with_pixels + resizing, name);
-    drawing.measure(with_pixels);
+    most = parsed + pixels * pixel_bytes(markup);
+    memory.hold_decoded(most + resizing, name, parsed);
   }
-  return straight_rgba(drawing.draw(view, with_pixels), view);
+  return straight_rgba(drawing.drawn(view, style, most), view);
 }
 
 }  // namespace monge::io

@@ -133,24 +133,20 @@ std::string drawing_request(const DrawingRequest& request, std::string_view styl
 }
 
 std::vector<char> answer_drawing_request(std::string_view bytes) {
-  static Handle kept;  // from measuring to drawing
   DrawingRequest request;
   std::memcpy(&request, bytes.data(), sizeof request);
   bytes.remove_prefix(sizeof request);
+  const auto style = bytes.substr(0, static_cast<size_t>(request.style_bytes));
   std::vector<char> out;
   run_on_stack(static_cast<size_t>(request.stack_bytes), [&] {
-    if (request.what != DrawingRequest::What::draw) kept.reset();
-    if (request.what == DrawingRequest::What::forget) return;
-    const auto style = bytes.substr(0, static_cast<size_t>(request.style_bytes));
-    if (request.what == DrawingRequest::What::measure) {
-      kept = parsed(style, bytes.substr(style.size()));
-      const auto size = stated_size(kept.get());
-      out.resize(sizeof size);
-      std::memcpy(out.data(), &size, sizeof size);
+    const auto handle = parsed(style, bytes.substr(style.size()));
+    if (request.what == DrawingRequest::What::draw) {
+      out = drawn(handle.get(), request.view);
       return;
     }
-    const auto handle = std::move(kept);
-    out = drawn(handle.get(), request.view);
+    const auto size = stated_size(handle.get());
+    out.resize(sizeof size);
+    std::memcpy(out.data(), &size, sizeof size);
   });
   return out;
 }

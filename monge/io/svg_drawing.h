@@ -15,13 +15,11 @@ struct DrawingSize {
   double width = 0, height = 0;
 };
 
-/// What is asked of the process. The bytes of a style sheet and of the file follow; a request to draw what was measured
-/// has none of them.
+/// What is asked of the process. The bytes of a style sheet and of the file follow.
 struct DrawingRequest {
   enum class What : int64_t {
-    measure,  ///< read a file, keep it and reply its DrawingSize
-    forget,   ///< what was kept
-    draw,     ///< draw it, forget it and reply its pixels
+    measure,  ///< reply the DrawingSize
+    draw,     ///< reply the pixels
   };
   What what = What::measure;
   int64_t stack_bytes = 0;  ///< for the recursion of librsvg
