@@ -43,10 +43,11 @@ std::string take_message(GError* error) {
   return printable(all);
 }
 
+constexpr size_t kOwnStack = size_t{4} << 20;  // half of what a thread usually has
+
 /// Runs `work` on a stack of `bytes` bytes. librsvg recurses with the nesting of elements and of references between
 /// them, and a stack overflow would end the process.
 void run_on_stack(size_t bytes, const std::function<void()>& work) {
-  constexpr size_t kOwnStack = size_t{4} << 20;  // half of what a thread usually has
   if (bytes <= kOwnStack) return work();
   struct Call {
     const std::function<void()>& work;
@@ -72,16 +73,13 @@ void run_on_stack(size_t bytes, const std::function<void()>& work) {
   if (call.thrown) std::rethrow_exception(call.thrown);
 }
 
-Handle parsed(std::string_view style, std::string_view file) {
+Handle parsed(std::string_view file) {
   GError* error = nullptr;
   // Without an address of its own the file cannot refer to others.
   Handle out(rsvg_handle_new_from_data(reinterpret_cast<const guint8*>(file.data()), file.size(), &error));
   if (!out) refuse(take_message(error));
   constexpr double kCssPixels = 96;  // per inch
   rsvg_handle_set_dpi(out.get(), kCssPixels);
-  if (!style.empty() &&
-      !rsvg_handle_set_stylesheet(out.get(), reinterpret_cast<const guint8*>(style.data()), style.size(), &error))
-    refuse(take_message(error));
   return out;
 }
 
@@ -102,7 +100,11 @@ DrawingSize stated_size(RsvgHandle* handle) {
   return out;
 }
 
-std::vector<char> drawn(RsvgHandle* handle, const VectorView& view) {
+std::vector<char> drawn(RsvgHandle* handle, std::string_view style, const VectorView& view) {
+  GError* error = nullptr;
+  if (!style.empty() &&
+      !rsvg_handle_set_stylesheet(handle, reinterpret_cast<const guint8*>(style.data()), style.size(), &error))
+    refuse(take_message(error));
   const auto size = stated_size(handle);
   constexpr int64_t kPixel = 4;
   std::vector<char> out(static_cast<size_t>(view.rows * view.columns * kPixel));
@@ -113,7 +115,6 @@ std::vector<char> drawn(RsvgHandle* handle, const VectorView& view) {
   cairo_translate(context.get(), -view.left, -view.top);
   cairo_scale(context.get(), view.width / size.width, view.height / size.height);
   const RsvgRectangle viewport{0, 0, size.width, size.height};
-  GError* error = nullptr;
   const bool done = rsvg_handle_render_document(handle, context.get(), &viewport, &error);
   const auto status = cairo_status(context.get());
   const auto message = done ? std::string(cairo_status_to_string(status)) : take_message(error);
@@ -133,20 +134,31 @@ std::string drawing_request(const DrawingRequest& request, std::string_view styl
 }
 
 std::vector<char> answer_drawing_request(std::string_view bytes) {
+  // Mostly a file is measured and drawn by the same process, and need not be parsed twice. Files that need a stack of
+  // their own, which freeing them needs as well, are not kept.
+  static std::string kept_file;
+  static Handle kept;
+
   DrawingRequest request;
   std::memcpy(&request, bytes.data(), sizeof request);
   bytes.remove_prefix(sizeof request);
   const auto style = bytes.substr(0, static_cast<size_t>(request.style_bytes));
+  const auto file = bytes.substr(style.size());
+  const auto stack = static_cast<size_t>(request.stack_bytes);
   std::vector<char> out;
-  run_on_stack(static_cast<size_t>(request.stack_bytes), [&] {
-    const auto handle = parsed(style, bytes.substr(style.size()));
+  run_on_stack(stack, [&] {
+    auto handle = std::move(kept);
+    if (!handle || kept_file != file) handle = parsed(file);
     if (request.what == DrawingRequest::What::draw) {
-      out = drawn(handle.get(), request.view);
+      out = drawn(handle.get(), style, request.view);
       return;
     }
     const auto size = stated_size(handle.get());
     out.resize(sizeof size);
     std::memcpy(out.data(), &size, sizeof size);
+    if (stack > kOwnStack) return;
+    kept = std::move(handle);
+    kept_file = file;
   });
   return out;
 }

@@ -4,6 +4,7 @@ import json
 import os
 
 import numpy as np
+import pytest
 from conftest import QUICK
 
 import monge
@@ -87,7 +88,8 @@ def test_score_equals_metrics(program, tmp_path, clouds):
         ("--start", "--end", "--between", "--outputs"), paths) for word in (name, path)), "--json", "--quiet"))
     mine = monge.metrics.sample_distances(x[:300] + 1, (x[:400] + y[:400]) / 2)
     assert line["plan_points"] == mine["plan_points"]
-    assert {key: line["outputs"][key] for key in ("energy", "w1", "w2")} == {key: mine[key] for key in ("energy", "w1", "w2")}
+    for key in ("energy", "w1", "w2"):  # in the last bits the order of sums counts, and OMP_NUM_THREADS sets that of Python alone
+        assert line["outputs"][key] == pytest.approx(mine[key], rel=1e-12)
 
 
 def test_truth_equals_truth(program):
