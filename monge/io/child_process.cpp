@@ -18,6 +18,12 @@
 namespace monge::io {
 namespace {
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr int64_t kAllocator = int64_t{1} << 30;  // sanitizers keep what is freed, and pad what is not
+#else
+constexpr int64_t kAllocator = 0;
+#endif
+
 template <class Any>
 auto parts_of(Any& complaint) {
   return std::array{&complaint.what, &complaint.where, &complaint.value, &complaint.allowed, &complaint.fix};
@@ -78,7 +84,7 @@ void limit_child(const ChildLimits& limits, int64_t base) {
   };
   constexpr int64_t kRounding = 1;
   set(RLIMIT_CPU, used.ru_utime.tv_sec + used.ru_stime.tv_sec + kRounding + limits.seconds);
-  if (base > 0) set(RLIMIT_DATA, base + limits.bytes);
+  if (base > 0) set(RLIMIT_DATA, base + limits.bytes + kAllocator);
 }
 
 ChildOutcome run_work(const std::function<void()>& work) {
