@@ -53,8 +53,11 @@ class Allowance {
  public:
   explicit Allowance(int64_t quarters) : quarters_(quarters) {}
 
+  /// The part of the bound.
+  int64_t whole() const { return decoding_memory() / 4 * quarters_; }
+
   void take(int64_t bytes, const std::string& name, const char* kind) {
-    const int64_t most = decoding_memory() / 4 * quarters_;
+    const int64_t most = whole();
     if (bytes > most) {
       throw InputError({.what = text(kind, " would take ", bytes / kMebibyte, " MiB of memory"),
                         .where = name,
@@ -131,7 +134,7 @@ int64_t decoding_memory() {
   return usual;
 }
 
-int64_t decoded_memory() { return decoding_memory() / 4 * 3; }
+int64_t decoded_memory() { return decoded().whole(); }
 
 void set_decoding_memory(int64_t bytes) { set_bytes = bytes; }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "monge/core/ascii.h"
+
 namespace monge::io {
 
 bool may_set_layer(std::string_view text) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "monge/core/ascii.h"
 #include "monge/core/error.h"
 #include "monge/core/names.h"
 #include "monge/io/svg_layers.h"

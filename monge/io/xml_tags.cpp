@@ -27,12 +27,6 @@ size_t end_of_skipped(std::string_view text, size_t at) {
 
 }  // namespace
 
-std::string lower_case(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-  return out;
-}
-
 bool XmlTags::next() {
   last_end_ = at_;
   for (;;) {

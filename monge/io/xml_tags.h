@@ -11,9 +11,6 @@ namespace monge::io {
 /// What XML counts as space.
 inline constexpr std::string_view kXmlSpace = " \t\r\n";
 
-/// The letters of ASCII as small ones.
-std::string lower_case(std::string_view text);
-
 /// Steps through the tags of an XML text, and passes over comments, CDATA and instructions. It must find the tags that
 /// libxml2 finds in any text that libxml2 accepts: whoever writes a file may try to hide some.
 class XmlTags {

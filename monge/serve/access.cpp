@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "monge/core/ascii.h"
 #include "monge/serve/listener.h"
 
 namespace monge::serve {

@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include "monge/core/ascii.h"
 #include "monge/core/error.h"
 
 namespace monge::serve {

@@ -4,6 +4,7 @@
 #include <cctype>
 #include <nlohmann/json.hpp>
 
+#include "monge/core/ascii.h"
 #include "monge/core/names.h"
 #include "monge/session/summary.h"
 
@@ -73,14 +74,6 @@ void read_part_headers(std::string_view lines, FormPart& part) {
 }
 
 }  // namespace
-
-std::string lower_case(std::string_view text) {
-  std::string out(text);
-  for (auto& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
 
 std::string Request::header(const std::string& name) const {
   const auto found = headers.find(name);

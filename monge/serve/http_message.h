@@ -72,7 +72,4 @@ std::string media_type(std::string_view type);
 /// Whether the Accept header names this media type itself, not by a wildcard.
 bool accepts(const Request& request, std::string_view type);
 
-/// The text in lower case (ASCII).
-std::string lower_case(std::string_view text);
-
 }  // namespace monge::serve

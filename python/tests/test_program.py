@@ -1,4 +1,4 @@
-"""Results equal those of the program, to the bit."""
+"""Results equal those of the program, to the bit where both use the same number of threads."""
 
 import json
 import os

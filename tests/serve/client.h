@@ -12,6 +12,7 @@
 #include <string>
 #include <utility>
 
+#include "monge/core/ascii.h"
 #include "monge/core/error.h"
 #include "monge/core/unique_fd.h"
 #include "monge/serve/http_message.h"
