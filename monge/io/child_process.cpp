@@ -96,8 +96,10 @@ ChildOutcome run_work(const std::function<void()>& work) {
     return {.end = End::refused, .complaint = error.complaint()};
   } catch (const std::bad_alloc&) {
     return {.end = End::exhausted};
+  } catch (const std::exception& error) {
+    return {.end = End::failed, .complaint = {.what = error.what()}};
   } catch (...) {
-    return {.end = End::untried};
+    return {.end = End::failed};
   }
 }
 

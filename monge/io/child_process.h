@@ -26,10 +26,13 @@ struct ChildOutcome {
     exhausted,  ///< it was refused memory
     crashed,    ///< the process was ended by a signal, or ended itself
     stuck,      ///< it took more processor time than allowed
-    untried,    ///< it threw another exception, or there is no such process; nothing is known
+    failed,     ///< it threw another exception
+    untried,    ///< there is no such process, or it did nothing; nothing is known
   };
   End end = End::untried;
-  Complaint complaint = {};  ///< of that InputError
+  Complaint complaint = {};  ///< of that InputError; of another exception, its message as `what`
+
+  bool has_complaint() const { return end == End::refused || end == End::failed; }
 };
 
 /// Prepares a process that was just forked: a crash is quiet and leaves no file; limits end it whatever signals the
@@ -47,7 +50,7 @@ int64_t limited_bytes();
 /// @param base  limited_bytes() at its start.
 void limit_child(const ChildLimits& limits, int64_t base);
 
-/// Runs `work`. @return done, refused, exhausted or untried.
+/// Runs `work`. @return done, refused, exhausted or failed.
 ChildOutcome run_work(const std::function<void()>& work);
 
 /// Waits for the end of a process that did not say how its work ended. @return `stuck` or `crashed`.

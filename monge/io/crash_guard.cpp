@@ -30,7 +30,7 @@ bool trial_child = false;
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   limit_child(limits, limited_bytes());
   const auto outcome = run_work(work);
-  if (outcome.end == End::refused) {
+  if (outcome.has_complaint()) {
     const auto bytes = packed(outcome.complaint);
     std::copy_n(bytes.data(), std::min<size_t>(bytes.size(), kMessageBytes - 1), message + 1);
   }
@@ -51,7 +51,7 @@ ChildOutcome run_in_child(const std::function<void()>& work, const ChildLimits& 
   const auto how = wait_for_child(child);
   if (*message == 0) return {.end = how};
   ChildOutcome out{.end = static_cast<End>(*message - kSaidEnd)};
-  if (out.end == End::refused) out.complaint = unpacked_complaint({message + 1, kMessageBytes - 1});
+  if (out.has_complaint()) out.complaint = unpacked_complaint({message + 1, kMessageBytes - 1});
   return out;
 }
 

@@ -159,6 +159,8 @@ class Drawing {
   [[noreturn]] void refuse(const ChildOutcome& outcome, int64_t bytes) const {
     if (outcome.end == End::untried)
       throw SystemError(text(name_, ": the process that draws SVG files does not answer"));
+    if (outcome.end == End::failed)
+      throw SystemError(text(name_, ": drawing this SVG file failed: ", outcome.complaint.what));
     if (outcome.end == End::refused) {
       auto complaint = outcome.complaint;
       complaint.where = name_;

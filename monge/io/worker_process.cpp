@@ -98,7 +98,7 @@ int64_t kept_since(int64_t base) {
     if (!receive(socket, request.data(), request.size())) ::_exit(0);
     auto outcome = run_work([&] { reply = worker({request.data(), request.size()}); });
     request = {};
-    if (outcome.end == End::refused) {
+    if (outcome.has_complaint()) {
       const auto complaint = packed(outcome.complaint);
       reply.assign(complaint.begin(), complaint.end());
     }
@@ -186,13 +186,13 @@ ChildOutcome WorkerProcess::ask(std::string_view request, const ChildLimits& lim
       !transfer(POLLOUT, const_cast<char*>(request.data()), request.size()) ||
       !transfer(POLLIN, reinterpret_cast<char*>(&answer), sizeof answer))
     return failed();
-  if (answer.bytes < 0 || answer.bytes > (answer.end == End::refused ? kMostComplaint : most_bytes)) return failed();
+  ChildOutcome out{.end = answer.end};
+  if (answer.bytes < 0 || answer.bytes > (out.has_complaint() ? kMostComplaint : most_bytes)) return failed();
   reply.resize(static_cast<size_t>(answer.bytes));
   if (!transfer(POLLIN, reply.data(), reply.size())) return failed();
   has_served_ = true;
-  usable_ = answer.end != End::exhausted && answer.end != End::untried && answer.kept <= kMostKept;
-  ChildOutcome out{.end = answer.end};
-  if (out.end == End::refused) out.complaint = unpacked_complaint({reply.data(), reply.size()});
+  usable_ = (out.end == End::done || out.end == End::refused) && answer.kept <= kMostKept;
+  if (out.has_complaint()) out.complaint = unpacked_complaint({reply.data(), reply.size()});
   return out;
 }
 

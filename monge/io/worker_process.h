@@ -41,7 +41,7 @@ class WorkerProcess {
   /// @param limits  of this request, with its own bytes and what the process keeps of earlier ones beyond 32 MiB.
   /// @param most_bytes  of the reply; more count as a crash.
   /// @return `done` with the reply; `untried` where the process did nothing at all, as one may that was made while
-  ///     another thread held a lock of the system's libraries, or threw another exception.
+  ///     another thread held a lock of the system's libraries.
   ChildOutcome ask(std::string_view request, const ChildLimits& limits, int64_t most_bytes, std::vector<char>& reply);
 
   /// Whether another request may be sent: nothing failed, and the process keeps little memory.

@@ -15,6 +15,7 @@
 #include "monge/data/preparation.h"
 #include "monge/io/decoding_memory.h"
 #include "monge/io/image.h"
+#include "tests/io/drawings.h"
 #include "tests/io/odd_images.h"
 #include "tests/support/process_memory.h"
 #include "tests/support/support.h"
@@ -24,6 +25,8 @@ namespace {
 
 constexpr int64_t kMega = int64_t{1} << 20;
 constexpr int64_t kSide = 2400;
+
+using testing::repeated_text;
 
 /// Decodes an image and prepares it. @return the largest growth of the resident memory, and what was held.
 std::pair<int64_t, int64_t> peak_and_held(const std::string& bytes, bool sixteen_bits,
@@ -79,12 +82,6 @@ std::string sized(const std::string& content, int side = 1000) {
               content, "</svg>");
 }
 
-std::string repeated(const std::string& word, int times) {
-  std::string out;
-  for (int k = 0; k < times; ++k) out += word;
-  return out;
-}
-
 const std::string kRect = "<rect width='1000' height='1000'/>";
 
 TEST(DecodingPeak, IsNoMoreThanWhatIsHeld) {
@@ -115,27 +112,26 @@ TEST(DecodingPeak, IsNoMoreThanWhatIsHeld) {
 }
 
 // Drawings are made in a process that gets no more than what is held.
-
 TEST(DecodingPeak, DrawingsGetWhatIsHeldForThem) {
   std::string elements;
   for (int k = 0; k < 20'000; ++k) elements += text("<rect id='r", k, "' x='", k, "' y='1' width='2' height='3'/>");
   std::string filters = "<filter id='f'>";
   for (int k = 0; k < 50; ++k) filters += text("<feFlood flood-color='red' result='r", k, "'/>");
   filters += "</filter><rect width='1000' height='1000' filter='url(#f)'/>";
-  const auto nested = [](const std::string& tag) { return repeated(tag, 60) + kRect + repeated("</g>", 60); };
+  const auto nested = [](const std::string& tag) { return repeated_text(tag, 60) + kRect + repeated_text("</g>", 60); };
   std::string trace = "<path fill-rule='evenodd' d='M500 500";  // of a picture: many small outlines
   for (int k = 0; k < 20'000; ++k) trace += text("M", k % 200 * 5, " ", k / 200 * 10, "h3v3h-3z");
   const std::vector<std::pair<const char*, std::string>> cases = {
       {"elements", elements},
-      {"a style sheet", "<style>" + repeated("a{fill:red}", 50'000) + "</style>" + kRect},
+      {"a style sheet", "<style>" + repeated_text("a{fill:red}", 50'000) + "</style>" + kRect},
       {"a text", "<text>" + std::string(8192, 'a') + "</text>"},
       {"filters", filters},
       {"layers", nested("<g opacity='.9'>")},
       {"masks", "<mask id='m' fill='white'>" + kRect + "</mask>" + nested("<g mask='url(#m)'>")},
       {"clip paths", "<clipPath id='m'><circle r='400'/></clipPath>" + nested("<g clip-path='url(#m)'>")},
       {"round ends", "<path fill='none' stroke='red' stroke-linejoin='round' stroke-width='60' d='M0 0" +
-                         repeated("h1v1", 20'000) + "'/>"},
-      {"arcs", "<path d='M0 0" + repeated("a9 9 0 1 0 1 1", 10'000) + "'/>"},
+                         repeated_text("h1v1", 20'000) + "'/>"},
+      {"arcs", "<path d='M0 0" + repeated_text("a9 9 0 1 0 1 1", 10'000) + "'/>"},
       {"a trace", trace + "'/>"},
   };
   for (const auto& [name, content] : cases) {

@@ -5,6 +5,9 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
@@ -23,6 +26,7 @@
 #include "monge/io/npz.h"
 #include "monge/io/safetensors.h"
 #include "monge/io/text_table.h"
+#include "tests/io/drawings.h"
 #include "tests/support/process_memory.h"
 #include "tests/support/support.h"
 
@@ -33,6 +37,7 @@ namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using testing::message_of;
+using testing::repeated_text;
 using testing::ScratchFolder;
 
 constexpr int64_t kMega = int64_t{1} << 20, kBound = 192 * kMega;
@@ -68,12 +73,6 @@ std::string zlib_of(const std::string& bytes, int window) {
 }
 
 std::string gzip_of(const std::string& bytes) { return zlib_of(bytes, 15 + 16); }
-
-std::string repeated(const std::string& piece, int64_t times) {
-  std::string out;
-  for (int64_t i = 0; i < times; ++i) out += piece;
-  return out;
-}
 
 /// A PNG of one pixel with `side` as width and height of its header, and with chunks after that.
 std::string png_claiming(uint32_t side, const std::string& chunks = {}) {
@@ -135,7 +134,24 @@ void write_hostile_files(const fs::path& folder) {
   for (int64_t i = 0; i < kThreads; ++i) write(folder / text("images/bomb", i, ".png"), bomb);
   for (int64_t i = 0; i < 8; ++i) write(folder / text("images/claim", i, ".png"), png_claiming(60'000));
   const auto notes = png_chunk("zTXt", std::string("Comment\0\0", 9) + zlib_of(std::string(7'900'000, ' '), 15));
-  for (int64_t i = 0; i < 4; ++i) write(folder / text("images/notes", i, ".png"), png_claiming(1, repeated(notes, 60)));
+  for (int64_t i = 0; i < 4; ++i)
+    write(folder / text("images/notes", i, ".png"), png_claiming(1, repeated_text(notes, 60)));
+
+  fs::create_directories(folder / "drawings");
+  const auto tile = testing::drawing(
+      "<pattern id='p' patternUnits='userSpaceOnUse' width='20000' height='20000'><circle r='9999' cx='9999' "
+      "cy='9999'/>"
+      "</pattern><rect width='1000' height='1000' fill='url(#p)'/>",
+      "width='1000' height='1000'");
+  std::string masks;
+  for (int k = 0; k < 400; ++k)
+    masks += text("<mask id='m", k, "'><rect width='10' height='10' mask='url(#m", k + 1, ")'/></mask>");
+  masks = testing::drawing(masks + "<rect width='10' height='10' mask='url(#m0)'/>",
+                           "width='1000' height='1000' viewBox='0 0 10 10'");
+  for (int64_t i = 0; i < 16; ++i) {
+    write(folder / text("drawings/tile", i, ".svg"), tile);
+    write(folder / text("drawings/masks", i, ".svg"), masks);
+  }
 
   fs::create_directories(folder / "one");
   fs::create_directories(folder / "large");
@@ -144,9 +160,10 @@ void write_hostile_files(const fs::path& folder) {
   for (int64_t i = 1; i < 24; ++i) fs::create_hard_link(folder / "large/0.png", folder / text("large/", i, ".png"));
 
   const auto zeros = gzip_of(std::string(static_cast<size_t>(kMega), '\0'));
-  write(folder / "images.tar.gz", repeated(gzip_of(tar_header("a.png", 120 * kMega)) + repeated(zeros, 120), 1) +
-                                      gzip_of(tar_header("b.png", 120 * kMega)) + repeated(zeros, 120) + zeros);
-  write(folder / "table.csv.gz", repeated(gzip_of(repeated("1,2\n", kMega / 4)), 400));
+  write(folder / "images.tar.gz",
+        repeated_text(gzip_of(tar_header("a.png", 120 * kMega)) + repeated_text(zeros, 120), 1) +
+            gzip_of(tar_header("b.png", 120 * kMega)) + repeated_text(zeros, 120) + zeros);
+  write(folder / "table.csv.gz", repeated_text(gzip_of(repeated_text("1,2\n", kMega / 4)), 400));
 
   const auto header = [](int64_t rows) { return io::npy_header(torch::kUInt8, {rows, 1}); };
   const auto head = header(8 * kMega);
@@ -194,6 +211,19 @@ TEST(HostileFiles, DISABLED_Child) {
   EXPECT_EQ(report.corrupt.size(), 8);
   EXPECT_EQ(report.images, kThreads + 8 + 4);
   peak("images");
+  std::atomic<bool> drawn{false};
+  int64_t most_drawing = 0;
+  std::jthread watch([&] {
+    for (; !drawn; std::this_thread::sleep_for(std::chrono::milliseconds(5)))
+      most_drawing = std::max(most_drawing, testing::children_bytes());
+  });
+  EXPECT_EQ(check_images(folder / "drawings", {}, silent(), {}, std::atomic<bool>(false)).corrupt.size(), 32);
+  drawn = true;
+  watch.join();
+  std::cout << "processes that draw: " << most_drawing / kMega << " MiB\n";
+  EXPECT_GT(most_drawing, kBound / 8) << "they are seen";
+  EXPECT_LE(most_drawing, kBound + kSlack);
+  peak("drawings");
   // 40 MiB each of files that are no images, which a comparison reads whole.
   EXPECT_EQ(check_images(folder / "one", folder / "large", silent(), {}, std::atomic<bool>(false)).against, 24);
   peak("images to compare with");

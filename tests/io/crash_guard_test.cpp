@@ -28,7 +28,7 @@ End end_of_child(const std::function<void()>& work, const ChildLimits& limits = 
 TEST(CrashGuard, SaysHowAChildEnded) {
   EXPECT_EQ(end_of_child([] {}), End::done);
   EXPECT_EQ(end_of_child([] { throw InputError("wrong"); }), End::refused);
-  EXPECT_EQ(end_of_child([] { throw SystemError("no disk"); }), End::untried);
+  EXPECT_EQ(end_of_child([] { throw SystemError("no disk"); }), End::failed);
   EXPECT_EQ(end_of_child([] { std::raise(SIGSEGV); }), End::crashed);
   EXPECT_EQ(end_of_child([] { std::abort(); }), End::crashed);
   EXPECT_EQ(end_of_child([] { std::_Exit(1); }), End::crashed) << "as sanitizers end";
@@ -49,6 +49,7 @@ TEST(CrashGuard, BringsTheErrorOfAChildWithItsParts) {
   EXPECT_GT(cut.complaint.what.size(), 1000u);
   EXPECT_EQ(cut.complaint.what.find_first_not_of('a'), std::string::npos);
   EXPECT_EQ(cut.complaint.where, "");
+  EXPECT_EQ(run_in_child([] { throw SystemError("no disk"); }, {}).complaint.what, "no disk");
 }
 
 TEST(CrashGuard, EndsAChildThatIsStuck) {

@@ -86,7 +86,7 @@ TEST(WorkerProcess, BringsErrorsAndGoesOn) {
 }
 
 TEST(WorkerProcess, SaysHowItEnded) {
-  EXPECT_EQ(end_of("fail"), End::untried);
+  EXPECT_EQ(end_of("fail"), End::failed);
   EXPECT_EQ(end_of("crash"), End::crashed);
   EXPECT_EQ(end_of("end"), End::crashed);
   EXPECT_EQ(end_of("search", {.seconds = 1}), End::stuck);
