@@ -20,6 +20,7 @@ class Font {
   /// @param path   for messages.
   /// @throws InputError for a file that FreeType cannot read.
   Font(const std::string& bytes, std::string path);
+  Font(std::string&& bytes, std::string path) = delete;
   ~Font();
   Font(const Font&) = delete;
   Font& operator=(const Font&) = delete;

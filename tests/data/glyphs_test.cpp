@@ -179,7 +179,8 @@ TEST(Font, HasNoCharactersBeyondUnicode) {
 // A PNG of a hundred bytes in a font may claim to be of gigabytes.
 TEST(Font, RefusesABitmapThatIsTooLarge) {
   const auto font = [](const std::string& name) {
-    Font out(real_files().read(std::filesystem::path(MONGE_SOURCE_DIR) / "fuzz/corpus/font" / name), name + ".ttf");
+    const auto bytes = real_files().read(std::filesystem::path(MONGE_SOURCE_DIR) / "fuzz/corpus/font" / name);
+    Font out(bytes, name + ".ttf");
     EXPECT_TRUE(out.has_colour_bitmaps());
     out.select_largest_strike();
     return out.colour_image(1);
