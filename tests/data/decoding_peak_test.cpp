@@ -144,9 +144,7 @@ TEST(DecodingPeak, DrawingsGetWhatIsHeldForThem) {
 
 TEST(DecodingPeak, DrawingsThatTakeMoreAreRefused) {
   if (const auto why = no_measurement(); !why.empty()) GTEST_SKIP() << why;
-  std::string chain, points;
-  for (int k = 0; k < 400; ++k)
-    chain += text("<mask id='m", k, "'><rect width='1000' height='1000' mask='url(#m", k + 1, ")'/></mask>");
+  std::string points;
   uint32_t random = 1;
   for (int k = 0; k < 16'000; ++k) {
     random = random * 1664525 + 1013904223;
@@ -154,10 +152,8 @@ TEST(DecodingPeak, DrawingsThatTakeMoreAreRefused) {
   }
   const std::vector<std::pair<const char*, std::string>> cases = {
       {"crossings", sized("<polygon fill-rule='evenodd' points='" + points + "'/>", 256)},
-      {"a tile",
-       sized("<pattern id='p' patternUnits='userSpaceOnUse' width='20000' height='20000'><circle r='9999' cx='9999' "
-             "cy='9999'/></pattern><rect width='1000' height='1000' fill='url(#p)'/>")},
-      {"masks of masks", sized(chain + "<rect width='1000' height='1000' mask='url(#m0)'/>")},
+      {"a tile", testing::vast_tile()},
+      {"masks of masks", testing::masks_of_masks()},
   };
   const int64_t before = testing::process_bytes("RssAnon");  // a forked process has no others at first
   for (const auto& [name, bytes] : cases) {

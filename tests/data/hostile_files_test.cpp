@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -138,19 +139,9 @@ void write_hostile_files(const fs::path& folder) {
     write(folder / text("images/notes", i, ".png"), png_claiming(1, repeated_text(notes, 60)));
 
   fs::create_directories(folder / "drawings");
-  const auto tile = testing::drawing(
-      "<pattern id='p' patternUnits='userSpaceOnUse' width='20000' height='20000'><circle r='9999' cx='9999' "
-      "cy='9999'/>"
-      "</pattern><rect width='1000' height='1000' fill='url(#p)'/>",
-      "width='1000' height='1000'");
-  std::string masks;
-  for (int k = 0; k < 400; ++k)
-    masks += text("<mask id='m", k, "'><rect width='10' height='10' mask='url(#m", k + 1, ")'/></mask>");
-  masks = testing::drawing(masks + "<rect width='10' height='10' mask='url(#m0)'/>",
-                           "width='1000' height='1000' viewBox='0 0 10 10'");
   for (int64_t i = 0; i < 16; ++i) {
-    write(folder / text("drawings/tile", i, ".svg"), tile);
-    write(folder / text("drawings/masks", i, ".svg"), masks);
+    write(folder / text("drawings/tile", i, ".svg"), testing::vast_tile());
+    write(folder / text("drawings/masks", i, ".svg"), testing::masks_of_masks());
   }
 
   fs::create_directories(folder / "one");
@@ -160,9 +151,8 @@ void write_hostile_files(const fs::path& folder) {
   for (int64_t i = 1; i < 24; ++i) fs::create_hard_link(folder / "large/0.png", folder / text("large/", i, ".png"));
 
   const auto zeros = gzip_of(std::string(static_cast<size_t>(kMega), '\0'));
-  write(folder / "images.tar.gz",
-        repeated_text(gzip_of(tar_header("a.png", 120 * kMega)) + repeated_text(zeros, 120), 1) +
-            gzip_of(tar_header("b.png", 120 * kMega)) + repeated_text(zeros, 120) + zeros);
+  write(folder / "images.tar.gz", gzip_of(tar_header("a.png", 120 * kMega)) + repeated_text(zeros, 120) +
+                                      gzip_of(tar_header("b.png", 120 * kMega)) + repeated_text(zeros, 120) + zeros);
   write(folder / "table.csv.gz", repeated_text(gzip_of(repeated_text("1,2\n", kMega / 4)), 400));
 
   const auto header = [](int64_t rows) { return io::npy_header(torch::kUInt8, {rows, 1}); };
@@ -211,14 +201,13 @@ TEST(HostileFiles, DISABLED_Child) {
   EXPECT_EQ(report.corrupt.size(), 8);
   EXPECT_EQ(report.images, kThreads + 8 + 4);
   peak("images");
-  std::atomic<bool> drawn{false};
   int64_t most_drawing = 0;
-  std::jthread watch([&] {
-    for (; !drawn; std::this_thread::sleep_for(std::chrono::milliseconds(5)))
+  std::jthread watch([&](const std::stop_token& end) {
+    for (; !end.stop_requested(); std::this_thread::sleep_for(std::chrono::milliseconds(5)))
       most_drawing = std::max(most_drawing, testing::children_bytes());
   });
   EXPECT_EQ(check_images(folder / "drawings", {}, silent(), {}, std::atomic<bool>(false)).corrupt.size(), 32);
-  drawn = true;
+  watch.request_stop();
   watch.join();
   std::cout << "processes that draw: " << most_drawing / kMega << " MiB\n";
   EXPECT_GT(most_drawing, kBound / 8) << "they are seen";

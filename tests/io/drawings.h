@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "monge/core/error.h"
 #include "monge/io/image.h"
 
 namespace monge::testing {
@@ -22,6 +23,25 @@ inline std::string repeated_text(const std::string& word, int times) {
   std::string out;
   for (int i = 0; i < times; ++i) out += word;
   return out;
+}
+
+constexpr auto kThousandPixels = "width='1000' height='1000'";
+
+/// Takes gigabytes to draw: a pattern whose tile is far larger than what it fills.
+inline std::string vast_tile() {
+  return drawing(
+      "<pattern id='p' patternUnits='userSpaceOnUse' width='20000' height='20000'><circle r='9999' cx='9999' "
+      "cy='9999'/>"
+      "</pattern><rect width='1000' height='1000' fill='url(#p)'/>",
+      kThousandPixels);
+}
+
+/// Takes gigabytes to draw: 400 masks, each of which is masked by the next.
+inline std::string masks_of_masks() {
+  std::string masks;
+  for (int k = 0; k < 400; ++k)
+    masks += text("<mask id='m", k, "'><rect width='1000' height='1000' mask='url(#m", k + 1, ")'/></mask>");
+  return drawing(masks + "<rect width='1000' height='1000' mask='url(#m0)'/>", kThousandPixels);
 }
 
 /// Draws the whole on `side` x `side` pixels.
